@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Input of the module's own bindgen run: what the kernel crate's bindings lack.
+ * Headers in alphabetical order; constants that bindgen cannot evaluate follow as RUST_CONST_HELPER_*.
+ */
+#include <crypto/aead.h>
+#include <crypto/authenc.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/inetdevice.h>
+#include <linux/netdevice.h>
+#include <linux/pfkeyv2.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/seq_file_net.h>
+#include <linux/skbuff.h>
+#include <linux/socket.h>
+#include <linux/sysctl.h>
+#include <linux/workqueue.h>
+#include <net/ip.h>
+#include <net/net_namespace.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/xfrm.h>
+
+#include "../../klips/kapi/helpers.h"
+
+/* `bindgen` gets confused by casts and expressions in macros. */
+const gfp_t RUST_CONST_HELPER_KLIPS_GFP_ATOMIC = GFP_ATOMIC;
+const gfp_t RUST_CONST_HELPER_KLIPS_GFP_KERNEL = GFP_KERNEL;
+const u32 RUST_CONST_HELPER_KLIPS_CRYPTO_ALG_ASYNC = CRYPTO_ALG_ASYNC;

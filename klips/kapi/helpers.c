@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Non-trivial C macros and inline functions cannot be called from Rust. One file per subject, in alphabetical order.
+ */
+#include "helpers.h"
+
+#include "helpers/crypto.c"
+#include "helpers/netdevice.c"
+#include "helpers/netns.c"
+#include "helpers/percpu.c"
+#include "helpers/route.c"
+#include "helpers/skbuff.c"
+#include "helpers/sock.c"
+#include "helpers/work.c"

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Wrappers of inline functions and macros that Rust cannot call. Each does what its name says and nothing else;
+ * decisions belong to Rust.
+ */
+#ifndef KLIPS_KAPI_HELPERS_H
+#define KLIPS_KAPI_HELPERS_H
+
+#include <crypto/aead.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+
+/* crypto */
+struct aead_request *klips_aead_request_alloc(struct crypto_aead *tfm);
+void klips_aead_request_free(struct aead_request *req);
+void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
+			    unsigned int assoclen, unsigned int cryptlen, u8 *iv);
+void klips_free_aead(struct crypto_aead *tfm);
+void klips_sg_init_one(struct scatterlist *sg, void *buf, unsigned int len);
+void klips_memzero_explicit(void *p, size_t len);
+u32 klips_random_u32(void);
+void klips_random_bytes(void *p, size_t len);
+
+/* devices */
+void *klips_netdev_priv(struct net_device *dev);
+struct net *klips_dev_net(const struct net_device *dev);
+void klips_dev_net_set(struct net_device *dev, struct net *net);
+void klips_dev_hold(struct net_device *dev);
+void klips_dev_put(struct net_device *dev);
+bool klips_net_has_fallback_tunnels(struct net *net);
+void klips_dev_addr_set(struct net_device *dev, const u8 *addr);
+void klips_dev_lockless_tx(struct net_device *dev);
+void klips_dev_pin_to_net(struct net_device *dev);
+struct net_device *klips_dev_get_rcu(struct net *net, int ifindex);
+
+/* namespaces, capabilities */
+void *klips_net_generic(const struct net *net, unsigned int id);
+bool klips_capable_net_admin(const struct net *net);
+struct proc_dir_entry *klips_proc_net(const struct net *net);
+struct net *klips_seq_file_net(struct seq_file *m);
+
+/* percpu */
+u64 __percpu *klips_counters_alloc(unsigned int count);
+void klips_counters_free(u64 __percpu *c);
+void klips_counters_add(u64 __percpu *c, unsigned int index, u64 n);
+u64 klips_counters_sum(u64 __percpu *c, unsigned int index);
+
+/* routing and addresses */
+int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be32 saddr,
+			u8 tos, u8 proto, int oif);
+void klips_select_ident(struct net *net, struct sk_buff *skb);
+int klips_local_out(struct net *net, struct sk_buff *skb);
+unsigned int klips_inet_addr_type(struct net *net, __be32 addr);
+bool klips_inet6_addr_is_local(struct net *net, const struct in6_addr *addr);
+void klips_icmp_frag_needed(struct sk_buff *skb, u32 mtu);
+
+/* skb */
+void klips_kfree_skb(struct sk_buff *skb);
+void klips_consume_skb(struct sk_buff *skb);
+struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp);
+struct sk_buff *klips_skb_clone(struct sk_buff *skb, gfp_t gfp);
+struct sk_buff *klips_skb_share_check(struct sk_buff *skb);
+int klips_skb_linearize_cow(struct sk_buff *skb);
+bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len);
+unsigned int klips_skb_tailroom(const struct sk_buff *skb);
+int klips_skb_network_offset(const struct sk_buff *skb);
+void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset);
+void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol);
+u16 klips_skb_protocol(const struct sk_buff *skb);
+struct net_device *klips_skb_dev(const struct sk_buff *skb);
+int klips_skb_ll_reserve(const struct sk_buff *skb);
+unsigned int klips_skb_dst_mtu(const struct sk_buff *skb);
+void klips_skb_scrub_outbound(struct sk_buff *skb);
+void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev);
+void klips_skb_write_ether_header(struct sk_buff *skb, const u8 *addr, u16 protocol);
+
+/* sockets */
+void klips_sock_hold(struct sock *sk);
+void klips_sock_put(struct sock *sk);
+struct net *klips_sock_net(const struct sock *sk);
+void klips_sock_orphan(struct sock *sk);
+void klips_sock_purge(struct sock *sk);
+int klips_sock_error(struct sock *sk);
+bool klips_sock_send_shutdown(const struct sock *sk);
+int klips_memcpy_from_msg(void *dst, struct msghdr *msg, size_t len);
+int klips_msg_flags_has_control(const struct msghdr *msg);
+
+/* work */
+void klips_init_work(struct work_struct *work, work_func_t fn);
+void klips_schedule_work(struct work_struct *work);
+void klips_local_bh_disable(void);
+void klips_local_bh_enable(void);
+
+#endif

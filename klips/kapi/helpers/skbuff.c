@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/etherdevice.h>
+#include <linux/netfilter.h>
+#include <net/dst.h>
+
+void klips_kfree_skb(struct sk_buff *skb)
+{
+	kfree_skb(skb);
+}
+
+void klips_consume_skb(struct sk_buff *skb)
+{
+	consume_skb(skb);
+}
+
+struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp)
+{
+	return alloc_skb(size, gfp);
+}
+
+struct sk_buff *klips_skb_clone(struct sk_buff *skb, gfp_t gfp)
+{
+	return skb_clone(skb, gfp);
+}
+
+struct sk_buff *klips_skb_share_check(struct sk_buff *skb)
+{
+	return skb_share_check(skb, GFP_ATOMIC);
+}
+
+int klips_skb_linearize_cow(struct sk_buff *skb)
+{
+	return skb_linearize_cow(skb);
+}
+
+bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len)
+{
+	return pskb_may_pull(skb, len);
+}
+
+unsigned int klips_skb_tailroom(const struct sk_buff *skb)
+{
+	return skb_tailroom(skb);
+}
+
+int klips_skb_network_offset(const struct sk_buff *skb)
+{
+	return skb_network_offset(skb);
+}
+
+void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset)
+{
+	skb_set_network_header(skb, offset);
+	skb_set_transport_header(skb, transport_offset);
+}
+
+void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol)
+{
+	skb->protocol = htons(protocol);
+}
+
+u16 klips_skb_protocol(const struct sk_buff *skb)
+{
+	return ntohs(skb->protocol);
+}
+
+struct net_device *klips_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev;
+}
+
+int klips_skb_ll_reserve(const struct sk_buff *skb)
+{
+	return LL_RESERVED_SPACE(skb_dst(skb)->dev);
+}
+
+unsigned int klips_skb_dst_mtu(const struct sk_buff *skb)
+{
+	return dst_mtu(skb_dst(skb));
+}
+
+/* An encapsulated packet has nothing to do with the flow inside it: no mark, conntrack, owner's path or checksum state. */
+void klips_skb_scrub_outbound(struct sk_buff *skb)
+{
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->encapsulation = 0;
+	skb->ignore_df = 1;
+	memset(skb->cb, 0, sizeof(skb->cb));
+}
+
+/* A decapsulated packet enters the stack anew on @dev; marks set on the outer packet are kept. */
+void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev)
+{
+	u32 mark = skb->mark;
+
+	skb->dev = dev;
+	skb_scrub_packet(skb, false);
+	skb->mark = mark;
+	skb_clear_hash(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->csum_level = 0;
+	skb->encapsulation = 0;
+	skb->pkt_type = PACKET_HOST;
+	memset(skb->cb, 0, sizeof(skb->cb));
+}
+
+/* Puts an Ethernet header from and to @addr in front of the network header; the room must have been checked. */
+void klips_skb_write_ether_header(struct sk_buff *skb, const u8 *addr, u16 protocol)
+{
+	struct ethhdr *eth = skb_push(skb, ETH_HLEN);
+
+	memcpy(eth->h_dest, addr, ETH_ALEN);
+	memcpy(eth->h_source, addr, ETH_ALEN);
+	eth->h_proto = htons(protocol);
+	skb_reset_mac_header(skb);
+	__skb_pull(skb, ETH_HLEN);
+}

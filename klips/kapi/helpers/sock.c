@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/socket.h>
+
+void klips_sock_hold(struct sock *sk)
+{
+	sock_hold(sk);
+}
+
+void klips_sock_put(struct sock *sk)
+{
+	sock_put(sk);
+}
+
+struct net *klips_sock_net(const struct sock *sk)
+{
+	return sock_net(sk);
+}
+
+void klips_sock_orphan(struct sock *sk)
+{
+	sock_orphan(sk);
+}
+
+void klips_sock_purge(struct sock *sk)
+{
+	skb_queue_purge(&sk->sk_receive_queue);
+	skb_queue_purge(&sk->sk_write_queue);
+}
+
+int klips_sock_error(struct sock *sk)
+{
+	return sock_error(sk);
+}
+
+bool klips_sock_send_shutdown(const struct sock *sk)
+{
+	return sk->sk_shutdown & SEND_SHUTDOWN;
+}
+
+int klips_memcpy_from_msg(void *dst, struct msghdr *msg, size_t len)
+{
+	return memcpy_from_msg(dst, msg, len);
+}
+
+int klips_msg_flags_has_control(const struct msghdr *msg)
+{
+	return msg->msg_controllen != 0;
+}
