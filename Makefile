@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Targets for people; Kbuild holds what the kernel's build system reads, klips/scripts/ what takes more than a line.
+#
+# all, modules, tools and install run where they are called, as on a gateway of Debian 13 with a backports kernel.
+# demo, test, guest and check run on any Debian machine: they go through a Debian 13 root of their own.
+
+BUILD  ?= .build
+PREFIX ?= /usr/local
+MODDIR ?= /lib/modules
+
+# The text of a command for the guest is passed on as it was typed, dollar signs and all.
+override CMD := $(value CMD)
+export CMD LOAD PARAMS SMP MEM MOUNT TIMEOUT KERNEL NOBUILD KVER V
+MAKEOVERRIDES :=
+
+scripts := klips/scripts
+enter   := $(scripts)/enter --
+quiet   := $(if $(V),,@)
+man     := $(wildcard userspace/man/*.[58])
+
+export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
+
+.PHONY: all modules tools install uninstall demo test guest check fmt clippy doc clean help
+.DEFAULT_GOAL := all
+
+## all: the module and the tools, for the kernel of this machine
+all: modules tools
+
+## modules: klips.ko alone, in BUILD (.build); KVER=version chooses another installed kernel
+modules:
+	$(quiet)+$(scripts)/build-module $(BUILD)
+
+## tools: the ipsec program alone, in BUILD
+tools:
+	$(quiet)cargo build $(if $(V),--verbose,--quiet) --release --locked --manifest-path userspace/Cargo.toml
+	$(quiet)install -m 755 $(BUILD)/target/release/ipsec $(BUILD)/ipsec
+
+## install: what was built, into the system (PREFIX=/usr/local, DESTDIR=)
+install:
+	$(quiet)$(scripts)/install $(BUILD) '$(DESTDIR)' $(PREFIX) $(MODDIR) $(man)
+
+## uninstall: takes away what install put there
+uninstall:
+	$(quiet)$(scripts)/uninstall '$(DESTDIR)' $(PREFIX) $(MODDIR)
+
+## demo: real traffic through ESP between four hosts, in a guest; says passed or failed
+demo:
+	$(quiet)tests/guest/demo
+
+## test: the host tests, then the tests in a guest
+test:
+	$(quiet)tests/run
+
+## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
+guest:
+	$(quiet)tests/guest/guest
+
+## check: formatting, lints, documentation and the audits of the source
+check:
+	$(quiet)tests/check/run
+
+## fmt: formats the Rust source
+fmt:
+	$(quiet)$(enter) $(scripts)/rustfmt
+
+## clippy: the lints alone
+clippy:
+	$(quiet)tests/check/run module-clippy cargo-clippy
+
+## doc: the API documentation of core and tools, in BUILD/target/doc
+doc:
+	$(quiet)cargo doc --quiet --locked --no-deps --document-private-items --manifest-path userspace/Cargo.toml
+
+## clean: removes BUILD; the cache, which is outside of the checkout, stays
+clean:
+	$(quiet)rm -rf $(BUILD)
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z]*\): /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
