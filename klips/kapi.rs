@@ -4,4 +4,14 @@
 //!
 //! This is the only part of the module that may use `unsafe`. Nothing in its public face takes or returns a raw pointer.
 
+pub(crate) mod crypto;
+pub(crate) mod lock;
+pub(crate) mod net;
+pub(crate) mod percpu;
+pub(crate) mod proc_fs;
+pub(crate) mod rcu;
+pub(crate) mod rcu_map;
+pub(crate) mod sysctl;
+pub(crate) mod work;
+
 mod raw;

@@ -6,6 +6,7 @@
 #include <crypto/aead.h>
 #include <crypto/authenc.h>
 #include <linux/if_arp.h>
+#include <linux/etherdevice.h>
 #include <linux/if_ether.h>
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
@@ -28,4 +29,6 @@
 /* `bindgen` gets confused by casts and expressions in macros. */
 const gfp_t RUST_CONST_HELPER_KLIPS_GFP_ATOMIC = GFP_ATOMIC;
 const gfp_t RUST_CONST_HELPER_KLIPS_GFP_KERNEL = GFP_KERNEL;
+const u32 RUST_CONST_HELPER_KLIPS_IFF_NOARP = IFF_NOARP;
 const u32 RUST_CONST_HELPER_KLIPS_CRYPTO_ALG_ASYNC = CRYPTO_ALG_ASYNC;
+const u32 RUST_CONST_HELPER_KLIPS_AUTHENC_KEYA_PARAM = CRYPTO_AUTHENC_KEYA_PARAM;

@@ -31,16 +31,18 @@ void klips_dev_net_set(struct net_device *dev, struct net *net);
 void klips_dev_hold(struct net_device *dev);
 void klips_dev_put(struct net_device *dev);
 bool klips_net_has_fallback_tunnels(struct net *net);
-void klips_dev_addr_set(struct net_device *dev, const u8 *addr);
-void klips_dev_lockless_tx(struct net_device *dev);
-void klips_dev_pin_to_net(struct net_device *dev);
-struct net_device *klips_dev_get_rcu(struct net *net, int ifindex);
+struct net_device *klips_dev_get_by_name(struct net *net, const char *name);
+void klips_dev_virtual(struct net_device *dev);
+int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom);
+void klips_dev_abandon(struct net_device *dev);
 
 /* namespaces, capabilities */
 void *klips_net_generic(const struct net *net, unsigned int id);
 bool klips_capable_net_admin(const struct net *net);
 struct proc_dir_entry *klips_proc_net(const struct net *net);
 struct net *klips_seq_file_net(struct seq_file *m);
+struct proc_dir_entry *klips_proc_net_mkdir(struct net *net, const char *name, struct proc_dir_entry *parent);
+struct module *klips_this_module(void);
 
 /* percpu */
 u64 __percpu *klips_counters_alloc(unsigned int count);
@@ -54,28 +56,24 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 void klips_select_ident(struct net *net, struct sk_buff *skb);
 int klips_local_out(struct net *net, struct sk_buff *skb);
 unsigned int klips_inet_addr_type(struct net *net, __be32 addr);
-bool klips_inet6_addr_is_local(struct net *net, const struct in6_addr *addr);
+bool klips_inet6_addr_is_local(struct net *net, const u8 *addr);
 void klips_icmp_frag_needed(struct sk_buff *skb, u32 mtu);
 
 /* skb */
 void klips_kfree_skb(struct sk_buff *skb);
-void klips_consume_skb(struct sk_buff *skb);
 struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp);
-struct sk_buff *klips_skb_clone(struct sk_buff *skb, gfp_t gfp);
-struct sk_buff *klips_skb_share_check(struct sk_buff *skb);
 int klips_skb_linearize_cow(struct sk_buff *skb);
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len);
 unsigned int klips_skb_tailroom(const struct sk_buff *skb);
 int klips_skb_network_offset(const struct sk_buff *skb);
 void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset);
 void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol);
-u16 klips_skb_protocol(const struct sk_buff *skb);
 struct net_device *klips_skb_dev(const struct sk_buff *skb);
 int klips_skb_ll_reserve(const struct sk_buff *skb);
 unsigned int klips_skb_dst_mtu(const struct sk_buff *skb);
 void klips_skb_scrub_outbound(struct sk_buff *skb);
 void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev);
-void klips_skb_write_ether_header(struct sk_buff *skb, const u8 *addr, u16 protocol);
+void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet);
 
 /* sockets */
 void klips_sock_hold(struct sock *sk);
@@ -86,7 +84,10 @@ void klips_sock_purge(struct sock *sk);
 int klips_sock_error(struct sock *sk);
 bool klips_sock_send_shutdown(const struct sock *sk);
 int klips_memcpy_from_msg(void *dst, struct msghdr *msg, size_t len);
-int klips_msg_flags_has_control(const struct msghdr *msg);
+bool klips_msg_has_control(const struct msghdr *msg);
+int klips_skb_copy_datagram(const struct sk_buff *skb, struct msghdr *msg, int len);
+int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb);
+void klips_sock_set_family(struct sock *sk, u16 family);
 
 /* work */
 void klips_init_work(struct work_struct *work, work_func_t fn);

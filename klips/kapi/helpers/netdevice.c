@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/if_arp.h>
+
 void *klips_netdev_priv(struct net_device *dev)
 {
 	return netdev_priv(dev);
@@ -30,22 +32,48 @@ bool klips_net_has_fallback_tunnels(struct net *net)
 	return net_has_fallback_tunnels(net);
 }
 
-void klips_dev_addr_set(struct net_device *dev, const u8 *addr)
+struct net_device *klips_dev_get_by_name(struct net *net, const char *name)
 {
-	__dev_addr_set(dev, addr, dev->addr_len);
+	return dev_get_by_name(net, name);
 }
 
-void klips_dev_lockless_tx(struct net_device *dev)
+/* A device without a queue or a transmit lock of its own, bound to its namespace. */
+void klips_dev_virtual(struct net_device *dev)
 {
+	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->lltx = true;
-}
-
-void klips_dev_pin_to_net(struct net_device *dev)
-{
 	dev->netns_immutable = true;
 }
 
-struct net_device *klips_dev_get_rcu(struct net *net, int ifindex)
+static void klips_dev_set_link(struct net_device *dev, unsigned short type, unsigned char addr_len,
+			       const u8 *addr, unsigned short header_len)
 {
-	return dev_get_by_index_rcu(net, ifindex);
+	bool changes = dev->type != type;
+
+	if (changes)
+		call_netdevice_notifiers(NETDEV_PRE_TYPE_CHANGE, dev);
+	dev->type = type;
+	dev->hard_header_len = header_len;
+	dev->addr_len = addr_len;
+	if (addr_len)
+		__dev_addr_set(dev, addr, addr_len);
+	if (changes)
+		call_netdevice_notifiers(NETDEV_POST_TYPE_CHANGE, dev);
+}
+
+/* Under RTNL. */
+int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom)
+{
+	klips_dev_set_link(dev, phys->type, phys->addr_len, phys->dev_addr, phys->hard_header_len);
+	dev->needed_headroom = phys->needed_headroom + headroom;
+	return dev_set_mtu(dev, mtu);
+}
+
+/* Under RTNL. */
+void klips_dev_abandon(struct net_device *dev)
+{
+	u8 none[MAX_ADDR_LEN] = {};
+
+	__dev_addr_set(dev, none, dev->addr_len);
+	klips_dev_set_link(dev, ARPHRD_VOID, 0, none, 0);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/capability.h>
+#include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file_net.h>
 #include <net/netns/generic.h>
@@ -23,4 +24,14 @@ struct proc_dir_entry *klips_proc_net(const struct net *net)
 struct net *klips_seq_file_net(struct seq_file *m)
 {
 	return seq_file_net(m);
+}
+
+struct proc_dir_entry *klips_proc_net_mkdir(struct net *net, const char *name, struct proc_dir_entry *parent)
+{
+	return proc_net_mkdir(net, name, parent);
+}
+
+struct module *klips_this_module(void)
+{
+	return THIS_MODULE;
 }

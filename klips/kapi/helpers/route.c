@@ -42,10 +42,14 @@ unsigned int klips_inet_addr_type(struct net *net, __be32 addr)
 	return inet_addr_type(net, addr);
 }
 
-bool klips_inet6_addr_is_local(struct net *net, const struct in6_addr *addr)
+/* @bytes: 16 bytes, any alignment. */
+bool klips_inet6_addr_is_local(struct net *net, const u8 *bytes)
 {
 #if IS_BUILTIN(CONFIG_IPV6)
-	return ipv6_chk_addr(net, addr, NULL, 0);
+	struct in6_addr addr;
+
+	memcpy(&addr, bytes, sizeof(addr));
+	return ipv6_chk_addr(net, &addr, NULL, 0);
 #else
 	return false;
 #endif

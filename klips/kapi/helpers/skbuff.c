@@ -9,24 +9,9 @@ void klips_kfree_skb(struct sk_buff *skb)
 	kfree_skb(skb);
 }
 
-void klips_consume_skb(struct sk_buff *skb)
-{
-	consume_skb(skb);
-}
-
 struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp)
 {
 	return alloc_skb(size, gfp);
-}
-
-struct sk_buff *klips_skb_clone(struct sk_buff *skb, gfp_t gfp)
-{
-	return skb_clone(skb, gfp);
-}
-
-struct sk_buff *klips_skb_share_check(struct sk_buff *skb)
-{
-	return skb_share_check(skb, GFP_ATOMIC);
 }
 
 int klips_skb_linearize_cow(struct sk_buff *skb)
@@ -58,11 +43,6 @@ void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset
 void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol)
 {
 	skb->protocol = htons(protocol);
-}
-
-u16 klips_skb_protocol(const struct sk_buff *skb)
-{
-	return ntohs(skb->protocol);
 }
 
 struct net_device *klips_skb_dev(const struct sk_buff *skb)
@@ -108,14 +88,22 @@ void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev)
 	memset(skb->cb, 0, sizeof(skb->cb));
 }
 
-/* Puts an Ethernet header from and to @addr in front of the network header; the room must have been checked. */
-void klips_skb_write_ether_header(struct sk_buff *skb, const u8 *addr, u16 protocol)
+/*
+ * Gives a received packet the link header that its device's type promises to packet sockets: an Ethernet header from
+ * and to the device's own address, or none. The room must have been checked.
+ */
+void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet)
 {
-	struct ethhdr *eth = skb_push(skb, ETH_HLEN);
+	if (ethernet) {
+		struct ethhdr *eth = skb_push(skb, ETH_HLEN);
 
-	memcpy(eth->h_dest, addr, ETH_ALEN);
-	memcpy(eth->h_source, addr, ETH_ALEN);
-	eth->h_proto = htons(protocol);
-	skb_reset_mac_header(skb);
-	__skb_pull(skb, ETH_HLEN);
+		memcpy(eth->h_dest, dev->dev_addr, ETH_ALEN);
+		memcpy(eth->h_source, dev->dev_addr, ETH_ALEN);
+		eth->h_proto = skb->protocol;
+		skb_reset_mac_header(skb);
+		__skb_pull(skb, ETH_HLEN);
+	} else {
+		skb_reset_mac_header(skb);
+	}
+	skb_reset_mac_len(skb);
 }

@@ -43,7 +43,22 @@ int klips_memcpy_from_msg(void *dst, struct msghdr *msg, size_t len)
 	return memcpy_from_msg(dst, msg, len);
 }
 
-int klips_msg_flags_has_control(const struct msghdr *msg)
+bool klips_msg_has_control(const struct msghdr *msg)
 {
 	return msg->msg_controllen != 0;
+}
+
+int klips_skb_copy_datagram(const struct sk_buff *skb, struct msghdr *msg, int len)
+{
+	return skb_copy_datagram_msg(skb, 0, msg, len);
+}
+
+int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	return sock_queue_rcv_skb(sk, skb);
+}
+
+void klips_sock_set_family(struct sock *sk, u16 family)
+{
+	sk->sk_family = family;
 }

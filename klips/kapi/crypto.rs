@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel's cryptography: authenticated encryption and random numbers.
+//!
+//! C header: [`include/crypto/aead.h`](srctree/include/crypto/aead.h)
+
+use super::{net::to_result, raw};
+use core::{mem::MaybeUninit, ptr::NonNull};
+use kernel::{error::from_err_ptr, prelude::*};
+
+/// Largest IV of any transform here, bytes.
+pub(crate) const MAX_IV: usize = 16;
+
+/// Overwrites `bytes` with zeros in a way that is not optimised away.
+pub(crate) fn wipe(bytes: &mut [u8]) {
+    // SAFETY: The slice is valid for writes.
+    unsafe { raw::klips_memzero_explicit(bytes.as_mut_ptr().cast(), bytes.len()) };
+}
+
+/// Fills `bytes` from the kernel's generator. Any context.
+pub(crate) fn random(bytes: &mut [u8]) {
+    // SAFETY: The slice is valid for writes.
+    unsafe { raw::klips_random_bytes(bytes.as_mut_ptr().cast(), bytes.len()) };
+}
+
+/// A random number. Any context.
+pub(crate) fn random_u32() -> u32 {
+    // SAFETY: No requirement.
+    unsafe { raw::klips_random_u32() }
+}
+
+/// Whether the kernel has, or can load, the AEAD called `driver`. Process context.
+pub(crate) fn has_aead(driver: &CStr) -> bool {
+    Aead::allocate(driver).is_ok()
+}
+
+/// Key material that is wiped when it goes.
+pub(crate) struct Secret(KVec<u8>);
+
+impl Secret {
+    /// An empty secret with room for `n` bytes.
+    pub(crate) fn with_capacity(n: usize) -> Result<Self> {
+        Ok(Self(KVec::with_capacity(n, GFP_KERNEL)?))
+    }
+
+    /// Appends bytes; fails rather than grow, which would leave a copy behind.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result {
+        if bytes.len() > self.0.capacity().saturating_sub(self.0.len()) {
+            return Err(EINVAL);
+        }
+        Ok(self.0.extend_from_slice(bytes, GFP_KERNEL)?)
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// An AEAD transform with its key.
+///
+/// # Invariants
+///
+/// Points at a live transform that only this value frees.
+pub(crate) struct Aead {
+    tfm: NonNull<raw::crypto_aead>,
+    icv_len: usize,
+}
+
+// SAFETY: A transform with its key set may be used by any number of CPUs at once; each request has its own state.
+unsafe impl Send for Aead {}
+// SAFETY: As above.
+unsafe impl Sync for Aead {}
+
+impl Aead {
+    fn allocate(driver: &CStr) -> Result<Self> {
+        // SAFETY: The name is NUL-terminated. Asynchronous implementations are masked out.
+        let tfm = from_err_ptr(unsafe {
+            raw::crypto_alloc_aead(driver.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC)
+        })?;
+        // INVARIANT: A fresh transform.
+        NonNull::new(tfm).map(|tfm| Self { tfm, icv_len: 0 }).ok_or(ENOMEM)
+    }
+
+    /// A transform for `driver` with a plain key. Process context.
+    ///
+    /// `ENOENT`: the kernel has no such algorithm; `EINVAL`: it does not like the key or the ICV length (bytes).
+    pub(crate) fn new(driver: &CStr, key: &Secret, icv_len: usize) -> Result<Self> {
+        let mut this = Self::allocate(driver)?;
+        // SAFETY: By the type invariant; the key is read only.
+        to_result(unsafe { raw::crypto_aead_setkey(this.tfm.as_ptr(), key.0.as_ptr(), key.0.len() as u32) })?;
+        // SAFETY: By the type invariant.
+        to_result(unsafe { raw::crypto_aead_setauthsize(this.tfm.as_ptr(), icv_len as u32) })?;
+        this.icv_len = icv_len;
+        Ok(this)
+    }
+
+    /// A transform for an `authenc(…)` driver from its two keys. Process context; errors as [`Aead::new`].
+    pub(crate) fn new_authenc(driver: &CStr, auth: &[u8], enc: &[u8], icv_len: usize) -> Result<Self> {
+        // The template's key format: an attribute that holds the length of the cipher's key in network order, then the
+        // authenticator's key and the cipher's.
+        const ATTRIBUTE_LEN: u16 = 8;
+        let mut key = Secret::with_capacity(auth.len() + enc.len() + usize::from(ATTRIBUTE_LEN))?;
+        key.push(&ATTRIBUTE_LEN.to_ne_bytes())?;
+        key.push(&(raw::KLIPS_AUTHENC_KEYA_PARAM as u16).to_ne_bytes())?;
+        key.push(&u32::try_from(enc.len()).map_err(|_| EINVAL)?.to_be_bytes())?;
+        key.push(auth)?;
+        key.push(enc)?;
+        Self::new(driver, &key, icv_len)
+    }
+
+    /// Encrypts `buf[assoc..assoc + text]` in place and writes the ICV behind it. Softirq; no sleep.
+    pub(crate) fn encrypt(&self, buf: &mut [u8], assoc: usize, text: usize, iv: &mut [u8; MAX_IV]) -> Result {
+        let end = assoc.checked_add(text).and_then(|n| n.checked_add(self.icv_len));
+        if end.is_none_or(|end| end > buf.len()) {
+            return Err(EINVAL);
+        }
+        self.run(buf, assoc, text, iv, raw::crypto_aead_encrypt)
+    }
+
+    /// Checks the ICV over `buf` and decrypts `buf[assoc..assoc + text]` in place; `text` counts ciphertext and ICV. Softirq; no sleep.
+    ///
+    /// `EBADMSG`: the ICV is wrong. The comparison takes constant time.
+    pub(crate) fn decrypt(&self, buf: &mut [u8], assoc: usize, text: usize, iv: &mut [u8; MAX_IV]) -> Result {
+        if text < self.icv_len || assoc.checked_add(text).is_none_or(|end| end > buf.len()) {
+            return Err(EINVAL);
+        }
+        self.run(buf, assoc, text, iv, raw::crypto_aead_decrypt)
+    }
+
+    fn run(
+        &self,
+        buf: &mut [u8],
+        assoc: usize,
+        text: usize,
+        iv: &mut [u8; MAX_IV],
+        op: unsafe extern "C" fn(*mut raw::aead_request) -> kernel::ffi::c_int,
+    ) -> Result {
+        let request = Request::new(self)?;
+        let mut sg = MaybeUninit::<raw::scatterlist>::uninit();
+        let len = u32::try_from(buf.len()).map_err(|_| EINVAL)?;
+        // SAFETY: `buf` is the linear part of a packet, hence lowmem memory that a scatterlist may describe; list, buffer
+        // and IV live until the operation is over, which it is on return as asynchronous transforms were masked out.
+        to_result(unsafe {
+            raw::klips_sg_init_one(sg.as_mut_ptr(), buf.as_mut_ptr().cast(), len);
+            raw::klips_aead_request_set(
+                request.0.as_ptr(),
+                sg.as_mut_ptr(),
+                assoc as u32,
+                text as u32,
+                iv.as_mut_ptr(),
+            );
+            op(request.0.as_ptr())
+        })
+    }
+}
+
+impl Drop for Aead {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant. The crypto layer wipes the key schedule.
+        unsafe { raw::klips_free_aead(self.tfm.as_ptr()) };
+    }
+}
+
+struct Request(NonNull<raw::aead_request>);
+
+impl Request {
+    fn new(tfm: &Aead) -> Result<Self> {
+        // SAFETY: The transform is live.
+        NonNull::new(unsafe { raw::klips_aead_request_alloc(tfm.tfm.as_ptr()) })
+            .map(Self)
+            .ok_or(ENOMEM)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // SAFETY: Allocated in `new`. Its memory is wiped by the crypto layer.
+        unsafe { raw::klips_aead_request_free(self.0.as_ptr()) };
+    }
+}

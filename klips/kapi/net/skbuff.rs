@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Socket buffers.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+//!
+//! [`Skb`] owns a buffer about which nothing else is known. [`Packet`] owns one whose contents are one linear,
+//! private piece that begins at the network header: only there bytes can be seen as a slice.
+
+use super::{dev::Port, raw, Net};
+use core::{mem::ManuallyDrop, net::Ipv4Addr, ptr::NonNull, slice};
+use kernel::prelude::*;
+
+/// An owned buffer. Dropping it frees it.
+///
+/// # Invariants
+///
+/// Points at a live `sk_buff` of which this is the owner.
+pub(crate) struct Skb(NonNull<raw::sk_buff>);
+
+// SAFETY: A buffer may be handed to another CPU with its ownership.
+unsafe impl Send for Skb {}
+
+impl Skb {
+    /// # Safety
+    ///
+    /// The caller gives up its ownership of `ptr`, a live buffer.
+    pub(super) unsafe fn from_raw(ptr: NonNull<raw::sk_buff>) -> Self {
+        // INVARIANT: By the function's requirement.
+        Self(ptr)
+    }
+
+    /// Gives ownership back to C.
+    pub(super) fn into_raw(self) -> *mut raw::sk_buff {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut raw::sk_buff {
+        self.0.as_ptr()
+    }
+
+    fn get(&self) -> &raw::sk_buff {
+        // SAFETY: By the type invariant.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The first `N` bytes at the buffer's data pointer, pulled into the linear part if need be.
+    ///
+    /// In a protocol handler this is the transport header. Does not change what the buffer holds.
+    pub(crate) fn peek<const N: usize>(&mut self) -> Option<[u8; N]> {
+        // SAFETY: By the type invariant.
+        if !unsafe { raw::klips_pskb_may_pull(self.as_ptr(), N as u32) } {
+            return None;
+        }
+        // SAFETY: At least `N` linear bytes stand at `data` now.
+        Some(unsafe { *self.get().data.cast::<[u8; N]>() })
+    }
+
+    /// The network header, up to the data pointer: in a protocol handler, the IP header with its options.
+    pub(crate) fn network_header(&self) -> Option<&[u8]> {
+        // SAFETY: By the type invariant.
+        let offset = unsafe { raw::klips_skb_network_offset(self.as_ptr()) };
+        let len = usize::try_from(offset.checked_neg()?).ok()?;
+        if len > self.headroom() {
+            return None;
+        }
+        // SAFETY: The `len` bytes in front of `data` are within the headroom, which is linear.
+        Some(unsafe { slice::from_raw_parts(self.get().data.sub(len), len) })
+    }
+
+    fn headroom(&self) -> usize {
+        // `data` never stands before `head`.
+        (self.get().data as usize).saturating_sub(self.get().head as usize)
+    }
+
+    /// Bytes from the data pointer to the end.
+    pub(crate) fn len(&self) -> usize {
+        self.get().len as usize
+    }
+
+    /// The device that the buffer came from or goes to.
+    pub(crate) fn device(&self) -> Option<&Port> {
+        // SAFETY: By the type invariant; a buffer on its way keeps its device alive (RCU on the packet path).
+        unsafe { Port::from_raw(raw::klips_skb_dev(self.as_ptr())) }
+    }
+
+    /// Makes the buffer one private linear piece that starts at the network header.
+    ///
+    /// `GFP_ATOMIC`; on failure the buffer is freed and `None` returned.
+    pub(crate) fn into_packet(self) -> Option<Packet> {
+        // SAFETY: By the type invariant.
+        let offset = unsafe { raw::klips_skb_network_offset(self.as_ptr()) };
+        if let Ok(front) = u32::try_from(offset) {
+            if front > self.get().len {
+                return None;
+            }
+            // SAFETY: By the type invariant; not more than there is, and link headers are in the linear part.
+            unsafe { raw::skb_pull(self.as_ptr(), front) };
+        } else {
+            let back = offset.unsigned_abs();
+            if back as usize > self.headroom() {
+                return None;
+            }
+            // SAFETY: The room was just checked.
+            unsafe { raw::skb_push(self.as_ptr(), back) };
+        }
+        // SAFETY: By the type invariant.
+        if unsafe { raw::klips_skb_linearize_cow(self.as_ptr()) } != 0 {
+            return None;
+        }
+        // INVARIANT: Linear and private now, and `data` is the network header.
+        Some(Packet(self))
+    }
+}
+
+impl Drop for Skb {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; nobody uses it afterwards.
+        unsafe { raw::klips_kfree_skb(self.0.as_ptr()) };
+    }
+}
+
+/// An owned packet: linear, private, beginning at its network header.
+///
+/// # Invariants
+///
+/// The buffer has no fragments, its head is not shared, and `data` is its network header.
+pub(crate) struct Packet(Skb);
+
+impl Packet {
+    /// Bytes of the packet.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The packet.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: By the type invariant all `len` bytes are linear.
+        unsafe { slice::from_raw_parts(self.0.get().data, self.len()) }
+    }
+
+    /// The packet, to be changed in place.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: By the type invariant all bytes are linear and nobody else's.
+        unsafe { slice::from_raw_parts_mut(self.0.get().data, self.len()) }
+    }
+
+    fn tailroom(&self) -> usize {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_tailroom(self.0.as_ptr()) as usize }
+    }
+
+    /// Makes sure of `head` bytes before and `tail` bytes after the packet. `GFP_ATOMIC`.
+    pub(crate) fn make_room(&mut self, head: usize, tail: usize) -> Result {
+        let more_head = head.saturating_sub(self.0.headroom());
+        let more_tail = tail.saturating_sub(self.tailroom());
+        if more_head == 0 && more_tail == 0 {
+            return Ok(());
+        }
+        // SAFETY: By the type invariant; keeps it, as the copy is linear and private.
+        super::to_result(unsafe {
+            raw::pskb_expand_head(
+                self.0.as_ptr(),
+                i32::try_from(more_head).map_err(|_| EINVAL)?,
+                i32::try_from(more_tail).map_err(|_| EINVAL)?,
+                raw::KLIPS_GFP_ATOMIC,
+            )
+        })
+    }
+
+    /// Opens `n` bytes before the packet; their contents are undefined. Fails if [`Packet::make_room`] did not provide them.
+    pub(crate) fn push(&mut self, n: usize) -> Result {
+        if n > self.0.headroom() {
+            return Err(ENOMEM);
+        }
+        // SAFETY: The room was just checked.
+        unsafe { raw::skb_push(self.0.as_ptr(), n as u32) };
+        self.reset_network();
+        Ok(())
+    }
+
+    /// Opens `n` bytes after the packet; their contents are undefined. Fails if [`Packet::make_room`] did not provide them.
+    pub(crate) fn put(&mut self, n: usize) -> Result {
+        if n > self.tailroom() {
+            return Err(ENOMEM);
+        }
+        // SAFETY: The room was just checked, and the packet is linear.
+        unsafe { raw::skb_put(self.0.as_ptr(), n as u32) };
+        Ok(())
+    }
+
+    /// Takes `n` bytes off the front. Fails if there are not as many.
+    pub(crate) fn pull(&mut self, n: usize) -> Result {
+        if n > self.len() {
+            return Err(EINVAL);
+        }
+        // SAFETY: Not more than there is.
+        unsafe { raw::skb_pull(self.0.as_ptr(), n as u32) };
+        self.reset_network();
+        Ok(())
+    }
+
+    /// Cuts the packet to `len` bytes; a shorter packet stays as it is.
+    pub(crate) fn trim(&mut self, len: usize) {
+        if let Ok(len) = u32::try_from(len) {
+            // SAFETY: By the type invariant; `skb_trim` ignores a length that is not smaller.
+            unsafe { raw::skb_trim(self.0.as_ptr(), len) };
+        }
+    }
+
+    /// Keeps the invariant that `data` is the network header. The transport header is put there too, until it is known.
+    fn reset_network(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_set_network(self.0.as_ptr(), 0, 0) };
+    }
+
+    /// Says where the transport header begins, in bytes from the network header.
+    pub(crate) fn set_transport_offset(&mut self, offset: usize) {
+        if offset <= self.len() {
+            // SAFETY: By the type invariant, and the offset lies within the packet.
+            unsafe { raw::klips_skb_set_network(self.0.as_ptr(), 0, offset as i32) };
+        }
+    }
+
+    /// Says what the packet is, as an Ethernet type in host byte order (`0x0800`, `0x86dd`).
+    pub(crate) fn set_protocol(&mut self, ethertype: u16) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_set_protocol(self.0.as_ptr(), ethertype) };
+    }
+
+    /// The device that the packet came from or goes to.
+    pub(crate) fn device(&self) -> Option<&Port> {
+        self.0.device()
+    }
+
+    /// Forgets what belongs to the flow inside: mark, conntrack, route, checksum state. For a packet just encapsulated.
+    pub(crate) fn scrub_outbound(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_scrub_outbound(self.0.as_ptr()) };
+    }
+
+    /// Routes the packet by interface `port`. `tos`, `proto` are those of the outer header.
+    pub(crate) fn route4(
+        self,
+        net: &Net,
+        dst: Ipv4Addr,
+        src: Ipv4Addr,
+        tos: u8,
+        proto: u8,
+        port: &Port,
+    ) -> Result<Routed> {
+        // SAFETY: By the type invariants of all three.
+        super::to_result(unsafe {
+            raw::klips_route_output4(
+                net.as_ptr(),
+                self.0.as_ptr(),
+                u32::from_ne_bytes(dst.octets()),
+                u32::from_ne_bytes(src.octets()),
+                tos,
+                proto,
+                port.ifindex(),
+            )
+        })?;
+        // INVARIANT: The route was attached.
+        Ok(Routed(self))
+    }
+
+    /// Lets the packet enter the stack as received on `port`.
+    ///
+    /// `ethernet`: the device has Ethernet headers, so that captures expect one.
+    pub(crate) fn receive_on(mut self, port: &Port, ethertype: u16) -> Result {
+        const ETH_HLEN: usize = 14;
+        self.set_protocol(ethertype);
+        let ethernet = port.is_ethernet();
+        if ethernet {
+            self.make_room(ETH_HLEN, 0)?;
+        }
+        let skb = self.0;
+        // SAFETY: Both are live by their invariants; the room for a link header was made.
+        unsafe {
+            raw::klips_skb_enter_device(skb.as_ptr(), port.as_ptr());
+            raw::klips_skb_set_link(skb.as_ptr(), port.as_ptr(), ethernet);
+        }
+        // SAFETY: The buffer is given up.
+        unsafe { raw::netif_rx(skb.into_raw()) };
+        Ok(())
+    }
+
+    /// Tells the sender of this packet, not itself an ICMP error, that it must be at most `mtu` bytes (RFC 1191).
+    pub(crate) fn icmp_frag_needed(&mut self, mtu: u32) {
+        // SAFETY: By the type invariant; the caller has parsed the IPv4 header.
+        unsafe { raw::klips_icmp_frag_needed(self.0.as_ptr(), mtu) };
+    }
+}
+
+/// An outer IPv4 packet that has its route.
+///
+/// # Invariants
+///
+/// A route is attached to the buffer.
+pub(crate) struct Routed(Packet);
+
+impl Routed {
+    /// Makes sure of the bytes that the link layer wants before the packet. `GFP_ATOMIC`.
+    pub(crate) fn reserve_link(&mut self) -> Result {
+        // SAFETY: By the type invariant.
+        let reserve = unsafe { raw::klips_skb_ll_reserve(self.0 .0.as_ptr()) };
+        self.0.make_room(usize::try_from(reserve).unwrap_or(0), 0)
+    }
+
+    /// Path MTU of the route, bytes.
+    pub(crate) fn path_mtu(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_dst_mtu(self.0 .0.as_ptr()) }
+    }
+
+    /// Gives the IPv4 header a fresh identification.
+    pub(crate) fn select_ident(&mut self, net: &Net) {
+        if self.0.len() >= 20 {
+            // SAFETY: A whole IPv4 header stands at the network header.
+            unsafe { raw::klips_select_ident(net.as_ptr(), self.0 .0.as_ptr()) };
+        }
+    }
+
+    /// Sends the packet through the LOCAL_OUT hook to its device, which fills in length and checksum of the header.
+    pub(crate) fn local_out(self, net: &Net) -> Result {
+        if self.0.len() < 20 {
+            return Err(EINVAL);
+        }
+        // SAFETY: The buffer is given up; by the type invariant it has a route, and a whole IPv4 header was just checked.
+        let ret = unsafe { raw::klips_local_out(net.as_ptr(), self.0 .0.into_raw()) };
+        if ret < 0 {
+            return Err(Error::from_errno(ret));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A datagram socket family of the module's own: PF_KEY (RFC 2367).
+//!
+//! C headers: [`include/linux/net.h`](srctree/include/linux/net.h), [`include/net/sock.h`](srctree/include/net/sock.h)
+//!
+//! A message written to a socket is handled before `write` returns; answers are queued to sockets as buffers.
+
+use super::{raw, Net};
+use core::{cell::UnsafeCell, marker::PhantomData, mem, ops::Deref, ptr, ptr::NonNull};
+use kernel::{
+    ffi::{c_int, c_uint},
+    prelude::*,
+    types::Opaque,
+};
+
+/// The largest message that is accepted, bytes. The protocol's own limit is 65535 words of 8 bytes.
+const MAX_MESSAGE: usize = 65535 * 8;
+
+/// What the module does with its sockets. The implementing value is a socket's private data.
+pub(crate) trait KeySocket: Send + Sync + Default + Sized + 'static {
+    /// The registered tables; there is one static for each implementation.
+    fn tables() -> &'static Tables<Self>;
+    /// A socket was made; `Err` undoes it. Process context.
+    fn open(sock: &Socket<Self>) -> Result;
+    /// A message was written. Process context.
+    fn message(sock: &Socket<Self>, message: &[u8]) -> Result;
+    /// The socket was closed. Process context.
+    fn close(sock: &Socket<Self>);
+}
+
+#[repr(C)]
+struct Full<T> {
+    sk: raw::sock,
+    data: T,
+}
+
+/// A socket, borrowed.
+///
+/// # Invariants
+///
+/// The first field of a live `Full<T>` whose data is initialised.
+#[repr(transparent)]
+pub(crate) struct Socket<T>(Opaque<raw::sock>, PhantomData<T>);
+
+// SAFETY: Sockets are shared between CPUs; queueing is locked by the socket layer and `T` is `Sync`.
+unsafe impl<T: Sync> Sync for Socket<T> {}
+
+impl<T: KeySocket> Socket<T> {
+    /// # Safety
+    ///
+    /// `sk` must be a live socket of this family that stays alive for `'a`.
+    unsafe fn from_raw<'a>(sk: *mut raw::sock) -> &'a Self {
+        // CAST: Transparent wrapper.
+        // SAFETY: By the function's requirement.
+        unsafe { &*sk.cast() }
+    }
+
+    fn as_ptr(&self) -> *mut raw::sock {
+        self.0.get()
+    }
+
+    /// The module's data.
+    pub(crate) fn data(&self) -> &T {
+        // SAFETY: By the type invariant.
+        unsafe { &(*self.0.get().cast::<Full<T>>()).data }
+    }
+
+    /// The namespace of the socket.
+    pub(crate) fn net(&self) -> &Net {
+        // SAFETY: A socket holds its namespace.
+        unsafe { Net::from_raw(raw::klips_sock_net(self.0.get())) }
+    }
+
+    /// A counted reference.
+    pub(crate) fn hold(&self) -> SocketRef<T> {
+        // SAFETY: The socket is alive.
+        unsafe { raw::klips_sock_hold(self.0.get()) };
+        // INVARIANT: The reference was just taken.
+        SocketRef(NonNull::from(self))
+    }
+
+    /// Whether both are the same socket.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        ptr::eq(self, other)
+    }
+
+    /// Queues `message` for the reader. Process context.
+    ///
+    /// `ENOMEM`, `ENOBUFS`: no memory, or the reader is slow and its queue full; the message is lost for this socket.
+    pub(crate) fn queue(&self, message: &[u8]) -> Result {
+        let len = u32::try_from(message.len()).map_err(|_| EMSGSIZE)?;
+        // SAFETY: An allocation has no requirements.
+        let skb = NonNull::new(unsafe { raw::klips_alloc_skb(len, raw::KLIPS_GFP_KERNEL) }).ok_or(ENOMEM)?;
+        // SAFETY: The buffer is new and has room for `len` bytes; `skb_put` returns where they begin.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                message.as_ptr(),
+                raw::skb_put(skb.as_ptr(), len).cast::<u8>(),
+                message.len(),
+            );
+        }
+        // SAFETY: Both are live; on success the buffer is the socket's.
+        let err = unsafe { raw::klips_sock_queue_rcv(self.0.get(), skb.as_ptr()) };
+        if err != 0 {
+            // SAFETY: Not queued, so the buffer is still ours.
+            unsafe { raw::klips_kfree_skb(skb.as_ptr()) };
+            return Err(Error::from_errno(err));
+        }
+        Ok(())
+    }
+}
+
+/// A counted reference to a socket.
+///
+/// # Invariants
+///
+/// Holds one reference.
+pub(crate) struct SocketRef<T: KeySocket>(NonNull<Socket<T>>);
+
+// SAFETY: References are counted atomically and `Socket` is `Sync`.
+unsafe impl<T: KeySocket> Send for SocketRef<T> {}
+// SAFETY: As above.
+unsafe impl<T: KeySocket> Sync for SocketRef<T> {}
+
+impl<T: KeySocket> Deref for SocketRef<T> {
+    type Target = Socket<T>;
+    fn deref(&self) -> &Socket<T> {
+        // SAFETY: By the type invariant.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: KeySocket> Drop for SocketRef<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_sock_put(self.as_ptr()) };
+    }
+}
+
+/// The kernel's tables of a socket family.
+pub(crate) struct Tables<T: KeySocket> {
+    proto: UnsafeCell<raw::proto>,
+    ops: UnsafeCell<raw::proto_ops>,
+    family: UnsafeCell<raw::net_proto_family>,
+    _t: PhantomData<fn() -> T>,
+}
+
+// SAFETY: Written before they are registered; afterwards they are the kernel's.
+unsafe impl<T: KeySocket> Sync for Tables<T> {}
+
+impl<T: KeySocket> Tables<T> {
+    /// Unregistered tables, for a static.
+    pub(crate) const fn new() -> Self {
+        // SAFETY: All-zero is valid for all three; they are filled in before they are registered.
+        unsafe {
+            Self {
+                proto: UnsafeCell::new(mem::zeroed()),
+                ops: UnsafeCell::new(mem::zeroed()),
+                family: UnsafeCell::new(mem::zeroed()),
+                _t: PhantomData,
+            }
+        }
+    }
+
+    fn fill(&self) {
+        // SAFETY: No requirement.
+        let owner = unsafe { raw::klips_this_module() };
+        // SAFETY: Called once, before anybody else looks at the tables.
+        let (proto, ops, family) = unsafe { (&mut *self.proto.get(), &mut *self.ops.get(), &mut *self.family.get()) };
+        for (to, from) in proto.name.iter_mut().zip(b"KEY\0") {
+            *to = *from as _;
+        }
+        proto.owner = owner;
+        proto.obj_size = mem::size_of::<Full<T>>() as c_uint;
+
+        ops.family = raw::PF_KEY as c_int;
+        ops.owner = owner;
+        ops.release = Some(Self::release);
+        ops.bind = Some(raw::sock_no_bind);
+        ops.connect = Some(raw::sock_no_connect);
+        ops.socketpair = Some(raw::sock_no_socketpair);
+        ops.accept = Some(raw::sock_no_accept);
+        ops.getname = Some(raw::sock_no_getname);
+        ops.poll = Some(raw::datagram_poll);
+        ops.ioctl = Some(raw::sock_no_ioctl);
+        ops.gettstamp = Some(raw::sock_gettstamp);
+        ops.listen = Some(raw::sock_no_listen);
+        ops.shutdown = Some(raw::sock_no_shutdown);
+        ops.sendmsg = Some(Self::sendmsg);
+        ops.recvmsg = Some(Self::recvmsg);
+        ops.mmap = Some(raw::sock_no_mmap);
+
+        family.family = raw::PF_KEY as c_int;
+        family.create = Some(Self::create);
+        family.owner = owner;
+    }
+
+    unsafe extern "C" fn create(net: *mut raw::net, sock: *mut raw::socket, protocol: c_int, kern: c_int) -> c_int {
+        // SAFETY: The kernel passes a live namespace and a new socket.
+        unsafe { Self::create_inner(net, sock, protocol, kern) }.map_or_else(|e| e.to_errno(), |()| 0)
+    }
+
+    /// # Safety
+    ///
+    /// As for the family's `create`.
+    unsafe fn create_inner(net: *mut raw::net, sock: *mut raw::socket, protocol: c_int, kern: c_int) -> Result {
+        // SAFETY: By the function's requirement.
+        if !unsafe { Net::from_raw(net) }.capable_net_admin() {
+            return Err(EPERM);
+        }
+        // SAFETY: By the function's requirement.
+        let sock = unsafe { &mut *sock };
+        if sock.type_ as u32 != raw::sock_type_SOCK_RAW {
+            return Err(Error::from_errno(-(raw::ESOCKTNOSUPPORT as i32)));
+        }
+        if protocol != raw::PF_KEY_V2 as c_int {
+            return Err(Error::from_errno(-(raw::EPROTONOSUPPORT as i32)));
+        }
+        let this = T::tables();
+        // SAFETY: The protocol is registered while the family is.
+        let sk = unsafe { raw::sk_alloc(net, raw::PF_KEY as c_int, raw::KLIPS_GFP_KERNEL, this.proto.get(), kern) };
+        let sk = NonNull::new(sk).ok_or(ENOMEM)?.as_ptr();
+        // SAFETY: The socket is new and as large as `Full<T>`.
+        unsafe {
+            ptr::addr_of_mut!((*sk.cast::<Full<T>>()).data).write(T::default());
+            raw::sock_init_data(sock, sk);
+            (*sk).sk_destruct = Some(Self::destruct);
+            raw::klips_sock_set_family(sk, raw::PF_KEY as u16);
+        }
+        sock.ops = this.ops.get();
+        // SAFETY: Initialised above.
+        let result = T::open(unsafe { Socket::from_raw(sk) });
+        if result.is_err() {
+            // SAFETY: The socket is ours to give up.
+            unsafe {
+                raw::klips_sock_orphan(sk);
+                sock.sk = ptr::null_mut();
+                raw::klips_sock_put(sk);
+            }
+        }
+        result
+    }
+
+    unsafe extern "C" fn destruct(sk: *mut raw::sock) {
+        // SAFETY: The last reference is gone; the queue and the data are dropped once.
+        unsafe {
+            raw::klips_sock_purge(sk);
+            ptr::drop_in_place(ptr::addr_of_mut!((*sk.cast::<Full<T>>()).data));
+        }
+    }
+
+    unsafe extern "C" fn release(sock: *mut raw::socket) -> c_int {
+        // SAFETY: The kernel passes the socket that is being closed; `sk` is null if it was never made.
+        unsafe {
+            let sk = (*sock).sk;
+            if sk.is_null() {
+                return 0;
+            }
+            T::close(Socket::from_raw(sk));
+            raw::klips_sock_orphan(sk);
+            (*sock).sk = ptr::null_mut();
+            raw::klips_sock_put(sk);
+        }
+        0
+    }
+
+    unsafe extern "C" fn sendmsg(sock: *mut raw::socket, msg: *mut raw::msghdr, len: usize) -> c_int {
+        // SAFETY: The kernel passes a socket in use and its message.
+        match unsafe { Self::sendmsg_inner((*sock).sk, msg, len) } {
+            Ok(()) => len as c_int,
+            Err(e) => e.to_errno(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `sk` must be a live socket of this family and `msg` the message being sent on it.
+    unsafe fn sendmsg_inner(sk: *mut raw::sock, msg: *mut raw::msghdr, len: usize) -> Result {
+        // SAFETY: By the function's requirement.
+        let (pending, control, shut) = unsafe {
+            (
+                raw::klips_sock_error(sk),
+                raw::klips_msg_has_control(msg),
+                raw::klips_sock_send_shutdown(sk),
+            )
+        };
+        super::to_result(pending)?;
+        if control {
+            return Err(EINVAL);
+        }
+        if shut {
+            return Err(EPIPE);
+        }
+        if len > MAX_MESSAGE {
+            return Err(EMSGSIZE);
+        }
+        // Messages hold keys: the copy is wiped.
+        let mut copy = Wiped(KVVec::with_capacity(len, GFP_KERNEL)?);
+        copy.0.resize(len, 0, GFP_KERNEL)?;
+        // SAFETY: The copy has `len` bytes.
+        super::to_result(unsafe { raw::klips_memcpy_from_msg(copy.0.as_mut_ptr().cast(), msg, len) })?;
+        // SAFETY: By the function's requirement.
+        T::message(unsafe { Socket::from_raw(sk) }, &copy.0)
+    }
+
+    unsafe extern "C" fn recvmsg(sock: *mut raw::socket, msg: *mut raw::msghdr, len: usize, flags: c_int) -> c_int {
+        const KNOWN: u32 = raw::MSG_PEEK | raw::MSG_DONTWAIT | raw::MSG_TRUNC | raw::MSG_CMSG_COMPAT;
+        let flags = flags as u32;
+        if flags & !KNOWN != 0 {
+            return EOPNOTSUPP.to_errno();
+        }
+        let mut err = 0;
+        // SAFETY: The kernel passes a socket in use.
+        let Some(skb) = NonNull::new(unsafe { raw::skb_recv_datagram((*sock).sk, flags, &mut err) }) else {
+            return err;
+        };
+        // SAFETY: The buffer is ours until it is freed below; the message is the caller's to fill.
+        unsafe {
+            let whole = (*skb.as_ptr()).len as usize;
+            let copied = whole.min(len);
+            if copied < whole {
+                (*msg).msg_flags |= raw::MSG_TRUNC;
+            }
+            let err = raw::klips_skb_copy_datagram(skb.as_ptr(), msg, copied as c_int);
+            raw::skb_free_datagram((*sock).sk, skb.as_ptr());
+            match err {
+                0 if flags & raw::MSG_TRUNC != 0 => whole as c_int,
+                0 => copied as c_int,
+                e => e,
+            }
+        }
+    }
+}
+
+/// A buffer that is wiped when it goes.
+struct Wiped(KVVec<u8>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        crate::kapi::crypto::wipe(&mut self.0);
+    }
+}
+
+/// The registration of the family.
+pub(crate) struct Registration<T: KeySocket>(PhantomData<fn() -> T>);
+
+impl<T: KeySocket> Registration<T> {
+    /// Registers the family. Process context.
+    ///
+    /// `EEXIST`: another module (`af_key`) has it.
+    pub(crate) fn new() -> Result<Self> {
+        let this = T::tables();
+        this.fill();
+        // SAFETY: The tables are static and complete.
+        unsafe {
+            super::to_result(raw::proto_register(this.proto.get(), 0))?;
+            if let Err(e) = super::to_result(raw::sock_register(this.family.get())) {
+                raw::proto_unregister(this.proto.get());
+                return Err(e);
+            }
+        }
+        Ok(Self(PhantomData))
+    }
+}
+
+impl<T: KeySocket> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: Registered in `new`. Open sockets hold the module, so there are none.
+        unsafe {
+            raw::sock_unregister(raw::PF_KEY as c_int);
+            raw::proto_unregister(T::tables().proto.get());
+        }
+    }
+}

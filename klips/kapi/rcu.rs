@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Publishing data to readers that hold nothing but the RCU read lock.
+//!
+//! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
+//!
+//! * [`Graveyard`]: frees what was unpublished, in process context, after a grace period.
+//! * [`Rcu`]: one pointer, replaced as a whole.
+//!
+//! The kernel crate has the read side only (`rcu::Guard`).
+
+use super::work::{Run, Worker};
+use core::{
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::rcu::Guard,
+};
+
+/// What every published object begins with: its place in the graveyard once it is unpublished.
+#[repr(C)]
+pub(super) struct Header {
+    next: *mut Header,
+    free: unsafe fn(*mut Header),
+}
+
+/// A published object. `repr(C)` so that a pointer to the header is a pointer to the whole.
+#[repr(C)]
+pub(super) struct Node<T> {
+    header: Header,
+    pub(super) value: T,
+}
+
+impl<T> Node<T> {
+    /// Allocates a node. Process context.
+    pub(super) fn new(value: T) -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                header: Header {
+                    next: ptr::null_mut(),
+                    free: Self::free,
+                },
+                value,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// # Safety
+    ///
+    /// `header` must be that of a `Node<T>` made by [`Node::new`], given up by everybody.
+    unsafe fn free(header: *mut Header) {
+        // CAST: The header is the first field of the `repr(C)` node.
+        // SAFETY: By the function's requirement the box is ours again.
+        drop(unsafe { KBox::from_raw(header.cast::<Self>()) });
+    }
+}
+
+struct Yard(AtomicPtr<Header>);
+
+impl Yard {
+    fn take(&self) -> *mut Header {
+        self.0.swap(ptr::null_mut(), Ordering::Acquire)
+    }
+
+    fn free_list(mut head: *mut Header) {
+        while let Some(header) = NonNull::new(head) {
+            // SAFETY: The list holds live headers that only this function can reach any more.
+            let (next, free) = unsafe { (header.as_ref().next, header.as_ref().free) };
+            // SAFETY: A grace period has passed since the object was unpublished, so no reader is left.
+            unsafe { free(header.as_ptr()) };
+            head = next;
+        }
+    }
+}
+
+impl Run for Yard {
+    fn run(&self) {
+        let head = self.take();
+        if !head.is_null() {
+            synchronize();
+            Self::free_list(head);
+        }
+    }
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        self.run();
+    }
+}
+
+/// Where unpublished objects wait until no reader can see them any more.
+///
+/// Objects are dropped in process context, so that they may own things whose release sleeps (transforms, devices).
+pub(crate) struct Graveyard(Worker<Yard>);
+
+impl Graveyard {
+    /// Makes an empty graveyard. Process context; fails with `ENOMEM`.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Worker::new(Yard(AtomicPtr::new(ptr::null_mut())))?))
+    }
+
+    /// Frees `node` after a grace period. Any context.
+    ///
+    /// # Safety
+    ///
+    /// `node` must come from `KBox::into_raw` of a [`Node::new`], must no longer be reachable for new readers, and must not
+    /// be used by the caller again.
+    pub(super) unsafe fn bury<T: Send>(&self, node: NonNull<Node<T>>) {
+        // CAST: The header is the first field of the `repr(C)` node.
+        let header = node.cast::<Header>();
+        let list = &self.0.data().0;
+        let mut head = list.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: The caller gave the node to us; readers look at `value` only, never at the header.
+            unsafe { (*header.as_ptr()).next = head };
+            match list.compare_exchange_weak(head, header.as_ptr(), Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => head = now,
+            }
+        }
+        self.0.schedule();
+    }
+
+    /// Waits until everything buried so far is freed. Process context.
+    pub(crate) fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// Waits for a grace period. Process context.
+pub(crate) fn synchronize() {
+    // SAFETY: No requirement but process context, which the callers state.
+    unsafe { bindings::synchronize_rcu() };
+}
+
+/// A pointer that readers follow under RCU and writers replace as a whole.
+///
+/// # Invariants
+///
+/// The pointer is null or a leaked box of [`Node::new`] that this cell owns.
+pub(crate) struct Rcu<T: Send + Sync>(AtomicPtr<Node<T>>);
+
+impl<T: Send + Sync> Rcu<T> {
+    /// A cell with nothing in it.
+    pub(crate) const fn empty() -> Self {
+        // INVARIANT: Null.
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// A cell that holds `value`. Process context; fails with `ENOMEM`.
+    pub(crate) fn new(value: T) -> Result<Self> {
+        // INVARIANT: Just leaked.
+        Ok(Self(AtomicPtr::new(KBox::into_raw(Node::new(value)?))))
+    }
+
+    /// What is published now. The reference lasts as long as the read lock.
+    #[inline]
+    pub(crate) fn read<'g>(&'g self, _guard: &'g Guard) -> Option<&'g T> {
+        // SAFETY: By the type invariant the pointer is null or a live node; it is freed a grace period after it was
+        // replaced at the earliest, which the guard holds off. `Acquire` makes the node's contents visible.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }.map(|node| &node.value)
+    }
+
+    /// Allocates what [`Rcu::publish`] will publish. Process context.
+    pub(crate) fn prepare(value: T) -> Result<Prepared<T>> {
+        Ok(Prepared(Node::new(value)?))
+    }
+
+    /// Publishes `new` in place of the old value, which is freed through `yard`. Cannot fail. Any context.
+    pub(crate) fn publish(&self, new: Option<Prepared<T>>, yard: &Graveyard) {
+        let raw = new.map_or(ptr::null_mut(), |p| KBox::into_raw(p.0));
+        // INVARIANT: `raw` is null or just leaked.
+        if let Some(old) = NonNull::new(self.0.swap(raw, Ordering::AcqRel)) {
+            // SAFETY: By the type invariant the old node was ours; the swap made it unreachable for new readers.
+            unsafe { yard.bury(old) };
+        }
+    }
+
+    /// Whether something is published.
+    pub(crate) fn is_some(&self) -> bool {
+        !self.0.load(Ordering::Relaxed).is_null()
+    }
+}
+
+impl<T: Send + Sync> Drop for Rcu<T> {
+    fn drop(&mut self) {
+        if let Some(node) = NonNull::new(*self.0.get_mut()) {
+            // SAFETY: By the type invariant the node is ours, and `&mut self` means that no reader is left.
+            drop(unsafe { KBox::from_raw(node.as_ptr()) });
+        }
+    }
+}
+
+/// A value with its allocation done, ready to be published without failing.
+pub(crate) struct Prepared<T>(KBox<Node<T>>);
