@@ -8,6 +8,7 @@
 //!
 //! Layers, lowest first (a module uses only what stands above it):
 //!
+//! * [`addr`]: addresses, networks and numbers as text.
 //! * [`said`]: the names of things: protocols, SAIDs, shunts.
 //! * [`reason`]: why a packet was discarded; one variant, one counter.
 //! * [`wire`]: packet headers as validated types.
@@ -42,6 +43,7 @@
     )
 )]
 
+pub mod addr;
 pub mod eroute;
 pub mod pfkey;
 pub mod plan;

@@ -2,6 +2,12 @@
 
 //! SAIDs: the (destination, SPI, protocol) triple that names a security association, and the magic ones (shunts).
 
+mod parse;
+
+pub use parse::SaidError;
+
+use crate::addr::Addr;
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The protocol of a SAID.
@@ -50,6 +56,18 @@ impl SaProto {
             9 => Some(Self::Ipip),
             10 => Some(Self::Comp),
             11 => Some(Self::Int),
+            _ => None,
+        }
+    }
+
+    /// The protocol of an IP protocol number, if SAs have it.
+    pub const fn from_ip_proto(proto: u8) -> Option<Self> {
+        match proto {
+            51 => Some(Self::Ah),
+            50 => Some(Self::Esp),
+            4 => Some(Self::Ipip),
+            108 => Some(Self::Comp),
+            61 => Some(Self::Int),
             _ => None,
         }
     }
@@ -156,6 +174,82 @@ impl Said {
         match like {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        }
+    }
+}
+
+/// Format `x`, that of every `/proc` file: `esp0x1234@192.0.2.1`.
+///
+/// Magic SAIDs print their name, an unknown one `%unk-<spi>`. A tunnel without SPI and address prints as the obsolete
+/// `%passthrough4` or `%passthrough6`.
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.proto, self.dst) {
+            (SaProto::Int, _) => match Shunt::from_spi(self.spi) {
+                Some(shunt) => f.write_str(shunt.name()),
+                None => write!(f, "%unk-{}", self.spi),
+            },
+            (SaProto::Ipip, IpAddr::V4(Ipv4Addr::UNSPECIFIED)) if self.spi == 0 => {
+                f.write_str("%passthrough4")
+            }
+            (SaProto::Ipip, IpAddr::V6(Ipv6Addr::UNSPECIFIED)) if self.spi == 0 => {
+                f.write_str("%passthrough6")
+            }
+            _ => write!(
+                f,
+                "{}0x{:x}@{}",
+                self.proto.prefix(),
+                self.spi,
+                Addr(self.dst)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(proto: SaProto, spi: u32, dst: &str) -> String {
+        let dst = dst.parse().unwrap();
+        Said { dst, spi, proto }.to_string()
+    }
+
+    #[test]
+    fn listing_form() {
+        assert_eq!(
+            said(SaProto::Esp, 0x1234, "192.0.2.1"),
+            "esp0x1234@192.0.2.1"
+        );
+        assert_eq!(
+            said(SaProto::Ipip, 0x130, "3058:4::5"),
+            "tun0x130@3058:4::5"
+        );
+        assert_eq!(said(SaProto::Ah, 0xffff_ffff, "::1"), "ah0xffffffff@::1");
+        assert_eq!(said(SaProto::Comp, 0xa1, "10.0.0.1"), "comp0xa1@10.0.0.1");
+        assert_eq!(said(SaProto::Ipip, 0, "10.0.0.1"), "tun0x0@10.0.0.1");
+    }
+
+    #[test]
+    fn magic_forms() {
+        assert_eq!(said(SaProto::Int, 256, "0.0.0.0"), "%pass");
+        assert_eq!(said(SaProto::Int, 261, "::"), "%trapsubnet");
+        assert_eq!(said(SaProto::Int, 262, "0.0.0.0"), "%unk-262");
+        assert_eq!(said(SaProto::Ipip, 0, "0.0.0.0"), "%passthrough4");
+        assert_eq!(said(SaProto::Ipip, 0, "::"), "%passthrough6");
+    }
+
+    #[test]
+    fn protocol_numbers_agree() {
+        for proto in [
+            SaProto::Ah,
+            SaProto::Esp,
+            SaProto::Ipip,
+            SaProto::Comp,
+            SaProto::Int,
+        ] {
+            assert_eq!(SaProto::from_satype(proto.satype()), Some(proto));
+            assert_eq!(SaProto::from_ip_proto(proto.ip_proto()), Some(proto));
         }
     }
 }

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How a packet will grow on its way through a bundle of SAs, computed before anything is touched.
+
+use crate::addr::Family;
+use crate::reason::Discard;
+use crate::wire::{esp, ipv4, ipv6};
+
+/// The longest outer packet, in bytes.
+pub const MAX_OUTER_LEN: usize = 65520;
+
+/// What one SA of a bundle adds to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An outer IP header of this family.
+    Ipip(Family),
+    /// ESP; all in bytes.
+    Esp {
+        /// IV in the packet.
+        iv_len: usize,
+        /// What the payload is padded to.
+        block: usize,
+        /// ICV in the packet.
+        icv_len: usize,
+    },
+}
+
+/// The room that a packet needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Bytes that all headers add in front.
+    pub headroom: usize,
+    /// Bytes that padding, trailers and ICVs add behind.
+    pub tailroom: usize,
+    /// Length of the outer packet.
+    pub total_len: usize,
+}
+
+impl Plan {
+    /// The MTU that an inner sender is told of, by the classic rule; `phys_mtu` and the result are in bytes.
+    ///
+    /// It is an estimate from the padding of *this* packet, rounded. On an Ethernet it holds for every suite; on odd
+    /// MTUs a packet of that length may still exceed the physical one by a few bytes, and is fragmented then.
+    pub const fn inner_mtu(&self, phys_mtu: usize) -> usize {
+        let tail = self.tailroom.saturating_add(2) & !7;
+        phys_mtu.saturating_sub(self.headroom.saturating_add(tail).saturating_add(5))
+    }
+}
+
+/// Plans the way of a packet of `len` bytes, `header_len` of them its IP header, through `steps`, innermost first.
+///
+/// # Errors
+///
+/// [`Discard::TxBadInnerHeader`] if the header is longer than the packet, [`Discard::TxTooBig`] if the outer packet
+/// would exceed [`MAX_OUTER_LEN`].
+#[inline]
+pub fn plan(
+    steps: impl IntoIterator<Item = Step>,
+    len: usize,
+    header_len: usize,
+) -> Result<Plan, Discard> {
+    let mut headroom: usize = 0;
+    let mut tailroom: usize = 0;
+    let mut payload_len = len
+        .checked_sub(header_len)
+        .ok_or(Discard::TxBadInnerHeader)?;
+    let mut header_len = header_len;
+    for step in steps {
+        match step {
+            Step::Ipip(family) => {
+                payload_len = payload_len.saturating_add(header_len);
+                header_len = match family {
+                    Family::V4 => ipv4::HEADER_LEN,
+                    Family::V6 => ipv6::HEADER_LEN,
+                };
+                headroom = headroom.saturating_add(header_len);
+            }
+            Step::Esp {
+                iv_len,
+                block,
+                icv_len,
+            } => {
+                let head = esp::HEADER_LEN.saturating_add(iv_len);
+                let tail = esp::pad_len(payload_len, block).saturating_add(icv_len);
+                headroom = headroom.saturating_add(head);
+                tailroom = tailroom.saturating_add(tail);
+                payload_len = payload_len.saturating_add(head).saturating_add(tail);
+            }
+        }
+    }
+    let total_len = payload_len.saturating_add(header_len);
+    if total_len > MAX_OUTER_LEN {
+        return Err(Discard::TxTooBig);
+    }
+    Ok(Plan {
+        headroom,
+        tailroom,
+        total_len,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TUNNEL: Step = Step::Ipip(Family::V4);
+    const DES3_MD5: Step = Step::Esp {
+        iv_len: 8,
+        block: 8,
+        icv_len: 12,
+    };
+    const AES_SHA1: Step = Step::Esp {
+        iv_len: 16,
+        block: 16,
+        icv_len: 12,
+    };
+    const AES_SHA2: Step = Step::Esp {
+        iv_len: 16,
+        block: 16,
+        icv_len: 16,
+    };
+    const GCM: Step = Step::Esp {
+        iv_len: 8,
+        block: 4,
+        icv_len: 16,
+    };
+
+    #[test]
+    fn classic_mtu_of_a_3des_md5_tunnel() {
+        for len in 20..1600 {
+            let plan = plan([TUNNEL, DES3_MD5], len, 20).unwrap();
+            assert_eq!(plan.headroom, 36);
+            assert_eq!(plan.inner_mtu(1500), 1443);
+        }
+    }
+
+    #[test]
+    fn lengths_by_hand() {
+        // 84 bytes of ping: 84 + 12 padding and trailer = 96 = 6 * 16; 20 + 8 + 16 + 96 + 12 = 152.
+        let ping = plan([TUNNEL, AES_SHA1], 84, 20).unwrap();
+        assert_eq!(
+            ping,
+            Plan {
+                headroom: 44,
+                tailroom: 24,
+                total_len: 152
+            }
+        );
+        // Transport: only the payload is padded. 64 + 4 = 68; 20 + 8 + 8 + 68 + 16 = 120.
+        let transport = plan([GCM], 84, 20).unwrap();
+        assert_eq!(
+            transport,
+            Plan {
+                headroom: 16,
+                tailroom: 20,
+                total_len: 120
+            }
+        );
+        let v6 = plan([Step::Ipip(Family::V6), GCM], 84, 20).unwrap();
+        assert_eq!((v6.headroom, v6.total_len), (56, 84 + 56 + v6.tailroom));
+        assert_eq!(
+            plan([], 84, 20),
+            Ok(Plan {
+                headroom: 0,
+                tailroom: 0,
+                total_len: 84
+            })
+        );
+    }
+
+    #[test]
+    fn what_fits_the_classic_mtu_fits_an_ethernet() {
+        for esp in [DES3_MD5, AES_SHA1, AES_SHA2, GCM] {
+            for len in 1400..=1500 {
+                let mtu = plan([TUNNEL, esp], len, 20).unwrap().inner_mtu(1500);
+                let fits = plan([TUNNEL, esp], mtu, 20).unwrap();
+                assert!(
+                    fits.total_len <= 1500,
+                    "{esp:?} {len}: {mtu} becomes {}",
+                    fits.total_len
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn room_adds_up() {
+        for steps in [
+            &[TUNNEL, AES_SHA1][..],
+            &[AES_SHA2],
+            &[TUNNEL, GCM, TUNNEL, DES3_MD5],
+        ] {
+            for len in 20..300 {
+                let plan = plan(steps.iter().copied(), len, 20).unwrap();
+                assert_eq!(plan.total_len, plan.headroom + len + plan.tailroom);
+            }
+        }
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(plan([TUNNEL], 65500, 20).unwrap().total_len, 65520);
+        assert_eq!(plan([TUNNEL], 65501, 20), Err(Discard::TxTooBig));
+        assert_eq!(plan([TUNNEL, GCM], usize::MAX, 20), Err(Discard::TxTooBig));
+        assert_eq!(plan([TUNNEL], 19, 20), Err(Discard::TxBadInnerHeader));
+    }
+}

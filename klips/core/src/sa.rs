@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A security association without its keys: algorithms, replay window, lifetimes, state.
+
+pub mod alg;
+pub mod life;
+pub mod replay;
+pub mod state;
+
+pub use alg::{suite, AlgError, Suite};
+pub use life::{Expiry, Kind, Lifetime, Lifetimes};
+pub use replay::{Exhausted, ReplayError, Window};
+pub use state::State;

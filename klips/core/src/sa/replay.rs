@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The replay window, RFC 4303 3.4.3, and the sequence numbers of the other direction.
+//!
+//! A received packet is [checked](Window::check) before its ICV is, so that replays cost little, and
+//! [recorded](Window::advance) after; recording checks again, because another CPU may have been faster.
+
+use core::fmt;
+
+/// Why a sequence number was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayError {
+    /// Zero, which no sender uses.
+    Zero,
+    /// Left of the window.
+    TooOld,
+    /// Seen before.
+    Seen,
+}
+
+/// All sequence numbers of an outbound SA have been used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+/// The sequence state of an SA: window and last number for inbound, last number for outbound.
+///
+/// Invariant: `size` is at most [`Window::MAX_SIZE`].
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    size: u16,
+    last: u32,
+    /// Bit n is set if `last` - n was seen; bit 0 is the newest.
+    bitmap: u64,
+    max_seq_diff: u32,
+}
+
+impl Window {
+    /// The largest window, in packets.
+    pub const MAX_SIZE: u16 = 64;
+
+    /// A window of `size` packets, nothing seen; 0 switches replay protection off. `None` if it is too large.
+    pub const fn new(size: u16) -> Option<Self> {
+        if size > Self::MAX_SIZE {
+            return None;
+        }
+        Some(Self {
+            size,
+            last: 0,
+            bitmap: 0,
+            max_seq_diff: 0,
+        })
+    }
+
+    /// Size in packets; 0 is off.
+    #[inline]
+    pub const fn size(&self) -> u16 {
+        self.size
+    }
+
+    /// The highest sequence number seen, or the last one sent; 0 if none. Without a window nothing received shows.
+    #[inline]
+    pub const fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// Which of the last numbers were seen, bit 0 the newest.
+    #[inline]
+    pub const fn bitmap(&self) -> u64 {
+        self.bitmap
+    }
+
+    /// The largest count of numbers that were skipped at once.
+    #[inline]
+    pub const fn max_seq_diff(&self) -> u32 {
+        self.max_seq_diff
+    }
+
+    /// Whether a received number is new; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`]; never for a window of size 0.
+    #[inline]
+    pub fn check(&self, seq: u32) -> Result<(), ReplayError> {
+        if self.size == 0 {
+            return Ok(());
+        }
+        if seq == 0 {
+            return Err(ReplayError::Zero);
+        }
+        let Some(age) = self.last.checked_sub(seq) else {
+            return Ok(());
+        };
+        if age >= u32::from(self.size) {
+            return Err(ReplayError::TooOld);
+        }
+        if self.bitmap & bit(age) != 0 {
+            return Err(ReplayError::Seen);
+        }
+        Ok(())
+    }
+
+    /// Records a received number whose packet has been authenticated.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] as [`Window::check`]; the window is unchanged then.
+    #[inline]
+    pub fn advance(&mut self, seq: u32) -> Result<(), ReplayError> {
+        self.check(seq)?;
+        if self.size == 0 {
+            return Ok(());
+        }
+        match seq.checked_sub(self.last) {
+            Some(jump) => self.move_to(seq, jump),
+            None => self.bitmap |= bit(self.last.saturating_sub(seq)),
+        }
+        Ok(())
+    }
+
+    /// Moves the window's newest end forward by `jump`, at least 1.
+    #[inline]
+    fn move_to(&mut self, seq: u32, jump: u32) {
+        self.max_seq_diff = self.max_seq_diff.max(jump.saturating_sub(1));
+        self.bitmap = if jump < u32::from(self.size) {
+            self.bitmap.checked_shl(jump).unwrap_or(0) | 1
+        } else {
+            1
+        };
+        self.last = seq;
+    }
+
+    /// Takes the next number to send: 1 first.
+    ///
+    /// Without a window the numbers wrap, as the peer does not look at them.
+    ///
+    /// # Errors
+    ///
+    /// [`Exhausted`] after 0xffffffff if there is a window: the SA must not send any more, RFC 4303 3.3.3.
+    #[inline]
+    pub fn take(&mut self) -> Result<u32, Exhausted> {
+        self.last = match self.last.checked_add(1) {
+            Some(next) => next,
+            None if self.size == 0 => 0,
+            None => return Err(Exhausted),
+        };
+        Ok(self.last)
+    }
+}
+
+/// The bit of a number that is `age` behind the newest one; 0 beyond the bitmap.
+#[inline]
+fn bit(age: u32) -> u64 {
+    1_u64.checked_shl(age).unwrap_or(0)
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Window({} at {}, {:#x})",
+            self.size, self.last, self.bitmap
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(size: u16, seen: &[u32]) -> Window {
+        let mut window = Window::new(size).unwrap();
+        for seq in seen {
+            window.advance(*seq).unwrap();
+        }
+        window
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(Window::new(64).unwrap().size(), 64);
+        assert_eq!(Window::new(65), None);
+    }
+
+    #[test]
+    fn off_takes_everything_and_tracks_nothing() {
+        let window = window(0, &[5, 5, 0, 1]);
+        assert_eq!(
+            (window.last(), window.bitmap(), window.max_seq_diff()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn zero_is_refused() {
+        assert_eq!(window(32, &[]).check(0), Err(ReplayError::Zero));
+        assert_eq!(window(32, &[7]).check(0), Err(ReplayError::Zero));
+    }
+
+    #[test]
+    fn every_position_of_the_widest_window() {
+        // Above bit 31 is where the original went wrong.
+        for hole in 0..64 {
+            let mut window = Window::new(64).unwrap();
+            for seq in (1..=64).filter(|seq| *seq != 64 - hole) {
+                window.advance(seq).unwrap();
+            }
+            if hole == 0 {
+                continue;
+            }
+            for seq in 1..=64 {
+                let wanted = if seq == 64 - hole {
+                    Ok(())
+                } else {
+                    Err(ReplayError::Seen)
+                };
+                assert_eq!(window.check(seq), wanted, "hole {hole}, seq {seq}");
+            }
+            window.advance(64 - hole).unwrap();
+            assert_eq!(window.bitmap(), u64::MAX);
+        }
+    }
+
+    #[test]
+    fn edges_of_the_window() {
+        let window = window(32, &[100]);
+        assert_eq!(window.check(69), Ok(()));
+        assert_eq!(window.check(68), Err(ReplayError::TooOld));
+        assert_eq!(window.check(100), Err(ReplayError::Seen));
+        assert_eq!(window.check(101), Ok(()));
+        assert_eq!(window.check(u32::MAX), Ok(()));
+    }
+
+    #[test]
+    fn jumps_shift_or_reset() {
+        let mut window = window(8, &[1, 2]);
+        assert_eq!(window.bitmap(), 0b11);
+        window.advance(9).unwrap();
+        assert_eq!((window.bitmap(), window.max_seq_diff()), (0b1_1000_0001, 6));
+        window.advance(17).unwrap();
+        assert_eq!((window.bitmap(), window.max_seq_diff()), (1, 7));
+        window.advance(18).unwrap();
+        assert_eq!(
+            (window.bitmap(), window.max_seq_diff(), window.last()),
+            (0b11, 7, 18)
+        );
+    }
+
+    #[test]
+    fn whole_number_space() {
+        let mut window = window(64, &[u32::MAX]);
+        assert_eq!(window.max_seq_diff(), u32::MAX - 1);
+        assert_eq!(window.advance(u32::MAX), Err(ReplayError::Seen));
+        assert_eq!(window.advance(u32::MAX - 63), Ok(()));
+        assert_eq!(window.advance(u32::MAX - 64), Err(ReplayError::TooOld));
+    }
+
+    #[test]
+    fn refused_numbers_change_nothing() {
+        let mut window = window(16, &[3, 40]);
+        let before = window;
+        for seq in [0, 3, 24, 40] {
+            assert!(window.advance(seq).is_err());
+        }
+        assert_eq!(window, before);
+    }
+
+    #[test]
+    fn sending() {
+        let mut window = Window::new(64).unwrap();
+        assert_eq!(window.take(), Ok(1));
+        assert_eq!(window.take(), Ok(2));
+        window.last = u32::MAX - 1;
+        assert_eq!(window.take(), Ok(u32::MAX));
+        assert_eq!(window.take(), Err(Exhausted));
+        assert_eq!(window.last(), u32::MAX);
+        window.size = 0;
+        assert_eq!(window.take(), Ok(0));
+        assert_eq!(window.take(), Ok(1));
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Packet headers: zerocopy structs for their layout, validated types for what the rest of the code sees.
+//!
+//! No function here trusts a length that it read from the packet, and none can panic.
+
+pub mod esp;
+pub mod flow;
+pub mod ipv4;
+pub mod ipv6;
+pub mod udp;
+
+/// What is wrong with a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireError {
+    /// The buffer ends before the header, or before the length that the header states.
+    Truncated,
+    /// Another version of IP.
+    BadVersion,
+    /// The header states a length that is shorter than the header itself.
+    BadLength,
+    /// The caller's buffer cannot hold what is to be written.
+    NoRoom,
+}
