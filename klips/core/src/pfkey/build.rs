@@ -104,10 +104,10 @@ impl<'b> Builder<'b> {
         bytes.get(..self.at).ok_or(NoRoom)
     }
 
-    /// Bytes as they are: the extensions of another message.
+    /// Bytes as they are: the extensions of another message. A last partial word is padded.
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.put(bytes);
-        self
+        self.pad()
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -129,9 +129,8 @@ impl<'b> Builder<'b> {
     }
 
     fn pad(&mut self) -> &mut Self {
-        while self.at % WORD != 0 && !self.overflow {
-            self.put(&[0]);
-        }
+        let gap = self.at.wrapping_neg() % WORD;
+        self.put([0; WORD].get(..gap).unwrap_or(&[]));
         self
     }
 

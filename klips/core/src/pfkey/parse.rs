@@ -146,7 +146,7 @@ impl<'a> Found<'a> {
             (ExtType::NatTSport, Ext::NatTPort(port)) => self.natt_sport = Some(port),
             (ExtType::NatTDport, Ext::NatTPort(port)) => self.natt_dport = Some(port),
             (_, Ext::PlumbIf(ifnum)) => self.plumbif = Some(ifnum),
-            (_, Ext::Saref(pair)) => self.saref = Some(pair),
+            (_, Ext::Saref(pair)) => self.saref = Some(usable_refs(pair)),
             // What remains is refused, if not here then by `refuse_unprocessable`.
             _ => {}
         }
@@ -341,6 +341,18 @@ fn check_sa(mut sa: SaInfo) -> Result<SaInfo, Errno> {
         Ok(sa)
     } else {
         Err(Errno::Einval)
+    }
+}
+
+/// References that cannot exist count as none.
+///
+/// Openswan 2.6.49 packs two 16 bit references, one of them 0xffff, into the second field: the message is otherwise
+/// good, and must not fail over what is a wish in any case.
+fn usable_refs(pair: SarefPair) -> SarefPair {
+    let usable = |reference| if reference < REF_LIMIT { reference } else { 0 };
+    SarefPair {
+        me: usable(pair.me),
+        him: usable(pair.him),
     }
 }
 

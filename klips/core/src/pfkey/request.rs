@@ -109,7 +109,7 @@ pub struct SaParams<'a> {
     pub nat_t: NatT,
     /// Interface number that packets are bound to.
     pub out_if: Option<u16>,
-    /// Wanted references.
+    /// Wanted references, below [`REF_LIMIT`](super::types::REF_LIMIT); 0 for none.
     pub saref: Option<SarefPair>,
 }
 
