@@ -6,6 +6,8 @@ mod number;
 mod parse;
 mod subnet;
 
+pub(crate) use parse::split_once;
+
 pub use number::{parse_number, NumberError};
 pub use parse::{parse_addr, parse_addr_with, AddrError};
 pub use subnet::{Net, Subnet, SubnetError};

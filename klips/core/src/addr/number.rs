@@ -33,7 +33,7 @@ impl fmt::Display for NumberError {
 
 /// Parses a number of at most 32 bits.
 ///
-/// `base` is 8, 10 or 16; `None` tells the base by the prefix: `0x` hexadecimal, `0` octal, else decimal. Unlike the
+/// `base` is at most 16; `None` tells the base by the prefix: `0x` hexadecimal, `0` octal, else decimal. Unlike the
 /// standard library's parser it takes no sign.
 ///
 /// # Errors
@@ -47,35 +47,41 @@ pub fn parse_number(text: &str, base: Option<u32>) -> Result<u32, NumberError> {
     if digits.is_empty() {
         return Err(NumberError::Empty);
     }
-    if !digits.chars().all(|c| is_digit(c, base)) {
-        return Err(if base == 16 {
+    let mut value = Some(0_u32);
+    for byte in digits.bytes() {
+        let digit = digit(byte, base).ok_or(if base == 16 {
             NumberError::NonHexDigit
         } else {
             NumberError::NonDigit
-        });
+        })?;
+        // A wrong digit further on is worth more to tell than the overflow.
+        value = value
+            .and_then(|value| value.checked_mul(base))
+            .and_then(|value| value.checked_add(digit));
     }
-    u32::from_str_radix(digits, if base == 8 || base == 16 { base } else { 10 }).map_err(|_| {
-        if base == 16 {
-            NumberError::HexTooLong
-        } else {
-            NumberError::Overflow
-        }
+    value.ok_or(if base == 16 {
+        NumberError::HexTooLong
+    } else {
+        NumberError::Overflow
     })
 }
 
-/// Like `char::is_digit`, which panics on a base that it does not know.
-fn is_digit(c: char, base: u32) -> bool {
-    match base {
-        16 => c.is_ascii_hexdigit(),
-        8 => ('0'..='7').contains(&c),
-        _ => c.is_ascii_digit(),
-    }
+/// The value of a digit. Like `char::to_digit`, which panics on a base that it does not know.
+fn digit(byte: u8, base: u32) -> Option<u32> {
+    let value = match byte {
+        b'0'..=b'9' => byte.wrapping_sub(b'0'),
+        b'a'..=b'f' => byte.wrapping_sub(b'a').wrapping_add(10),
+        b'A'..=b'F' => byte.wrapping_sub(b'A').wrapping_add(10),
+        _ => return None,
+    };
+    let value = u32::from(value);
+    (value < base).then_some(value)
 }
 
 fn detect_base(text: &str) -> (&str, u32) {
     if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         (hex, 16)
-    } else if text.len() > 1 && text.starts_with('0') {
+    } else if text.len() > 1 && text.starts_with("0") {
         (text, 8)
     } else {
         (text, 10)

@@ -2,7 +2,7 @@
 
 //! Addresses from text: numeric ones here, names through a resolver that the caller brings.
 
-use super::{Family, NumberError};
+use super::{parse_number, Family, NumberError};
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -69,7 +69,7 @@ pub fn parse_addr_with(
     if text.is_empty() {
         return Err(AddrError::Empty);
     }
-    let family = family.unwrap_or(if text.contains(':') {
+    let family = family.unwrap_or(if has_colon(text) {
         Family::V6
     } else {
         Family::V4
@@ -83,15 +83,15 @@ pub fn parse_addr_with(
 /// The address if the text looks numeric at all; `None` if it can only be a name.
 fn numeric(text: &str, family: Family) -> Result<Option<IpAddr>, AddrError> {
     match family {
-        Family::V4 if text.contains(':') => Err(AddrError::ColonInV4),
+        Family::V4 if has_colon(text) => Err(AddrError::ColonInV4),
         Family::V4 if text.starts_with("0x") || text.starts_with("0X") => {
-            let bits = super::parse_number(text, None).map_err(AddrError::Number)?;
+            let bits = parse_number(text, None).map_err(AddrError::Number)?;
             Ok(Some(IpAddr::V4(Ipv4Addr::from_bits(bits))))
         }
         Family::V4 if text.bytes().all(|b| b == b'.' || b.is_ascii_digit()) => {
             dotted(text, false).map(|v4| Some(IpAddr::V4(v4)))
         }
-        Family::V6 if text.contains(':') => colons(text).map(|v6| Some(IpAddr::V6(v6))),
+        Family::V6 if has_colon(text) => colons(text).map(|v6| Some(IpAddr::V6(v6))),
         Family::V4 | Family::V6 => Ok(None),
     }
 }
@@ -101,20 +101,56 @@ fn numeric(text: &str, family: Family) -> Result<Option<IpAddr>, AddrError> {
 /// Leading zeros are decimal here: the text says bytes, not C constants.
 pub(super) fn dotted(text: &str, abbreviated: bool) -> Result<Ipv4Addr, AddrError> {
     let mut octets = [0_u8; 4];
-    let mut slots = octets.iter_mut();
-    let mut parts: u8 = 0;
-    for part in text.split('.') {
-        let slot = slots.next().ok_or(AddrError::BadDotted)?;
-        if part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(AddrError::BadDotted);
+    let mut rest = Some(text);
+    for octet in &mut octets {
+        let Some(text) = rest else {
+            return if abbreviated {
+                Ok(Ipv4Addr::from(octets))
+            } else {
+                Err(AddrError::BadDotted)
+            };
+        };
+        let part = match split_once(text, b'.') {
+            Some((part, more)) => {
+                rest = Some(more);
+                part
+            }
+            None => {
+                rest = None;
+                text
+            }
+        };
+        *octet = byte(part)?;
+    }
+    match rest {
+        None => Ok(Ipv4Addr::from(octets)),
+        Some(_) => Err(AddrError::BadDotted),
+    }
+}
+
+fn byte(text: &str) -> Result<u8, AddrError> {
+    match parse_number(text, Some(10)) {
+        Ok(value) => u8::try_from(value).map_err(|_| AddrError::ByteOverflow),
+        Err(NumberError::Overflow) => Err(AddrError::ByteOverflow),
+        Err(_) => Err(AddrError::BadDotted),
+    }
+}
+
+/// As the method of `str`, whose searcher has overflow checks that can panic.
+pub(crate) fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let mut at: usize = 0;
+    for byte in text.bytes() {
+        let next = at.wrapping_add(1);
+        if byte == separator {
+            return Some((text.get(..at)?, text.get(next..)?));
         }
-        *slot = part.parse().map_err(|_| AddrError::ByteOverflow)?;
-        parts = parts.saturating_add(1);
+        at = next;
     }
-    if parts < 4 && !abbreviated {
-        return Err(AddrError::BadDotted);
-    }
-    Ok(Ipv4Addr::from(octets))
+    None
+}
+
+fn has_colon(text: &str) -> bool {
+    text.bytes().any(|byte| byte == b':')
 }
 
 fn colons(text: &str) -> Result<Ipv6Addr, AddrError> {

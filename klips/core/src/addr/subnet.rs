@@ -2,7 +2,7 @@
 
 //! Networks: what the tools accept and how a listing prints them.
 
-use super::parse::dotted;
+use super::parse::{dotted, split_once};
 use super::{
     addr_bits, parse_addr, parse_addr_with, parse_number, Addr, AddrError, Family, NumberError,
 };
@@ -112,7 +112,7 @@ impl Subnet {
                 len: 0,
             });
         }
-        let (addr, mask) = text.split_once('/').ok_or(SubnetError::NoSlash)?;
+        let (addr, mask) = split_once(text, b'/').ok_or(SubnetError::NoSlash)?;
         if addr == "0" && mask == "0" {
             let family = family.ok_or(SubnetError::AmbiguousAny)?;
             return Ok(Self {
@@ -132,7 +132,10 @@ impl Subnet {
 fn prefix_len(mask: &str, family: Family) -> Result<u8, SubnetError> {
     match parse_number(mask, Some(10)) {
         Ok(len) => u8::try_from(len).map_err(|_| SubnetError::TooLong),
-        Err(_) if family == Family::V4 && (mask.contains('.') || mask.starts_with("0x")) => {
+        Err(_)
+            if family == Family::V4
+                && (mask.bytes().any(|byte| byte == b'.') || mask.starts_with("0x")) =>
+        {
             let mask = parse_addr(mask, Some(family)).map_err(SubnetError::Addr)?;
             contiguous_len(addr_bits(&mask), family).ok_or(SubnetError::BadMask)
         }

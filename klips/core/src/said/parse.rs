@@ -3,7 +3,7 @@
 //! SAIDs from text, as a person types them.
 
 use super::{SaProto, Said, Shunt};
-use crate::addr::{parse_addr_with, parse_number, AddrError, Family, NumberError};
+use crate::addr::{parse_addr_with, parse_number, split_once, AddrError, Family, NumberError};
 use core::fmt;
 use core::net::IpAddr;
 
@@ -82,7 +82,7 @@ impl Said {
         if text.starts_with('%') {
             return keyword(text).ok_or(SaidError::UnknownKeyword);
         }
-        let (name, addr) = text.split_once('@').ok_or(SaidError::NoAt)?;
+        let (name, addr) = split_once(text, b'@').ok_or(SaidError::NoAt)?;
         let (proto, spi) = protocol(name).ok_or(SaidError::NoProtocol)?;
         let (spi, family) = parse_spi(spi)?;
         let dst = parse_addr_with(addr, family, resolve).map_err(SaidError::Addr)?;

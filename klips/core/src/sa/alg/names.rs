@@ -3,6 +3,7 @@
 //! Algorithms by the names that people type.
 
 use super::{AUTH_MD5, AUTH_SHA1, AUTH_SHA2_256, ENC_3DES, ENC_AES, ENC_AES_GCM_16, NONE};
+use crate::addr::split_once;
 
 /// What `--esp 3des-md5-96` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ const AUTHS: [(&str, u8); 8] = [
 ///
 /// An authentication algorithm beside an AEAD is no name.
 pub fn parse_esp(name: &str) -> Option<EspChoice> {
-    let (cipher, auth) = match name.split_once('-') {
+    let (cipher, auth) = match split_once(name, b'-') {
         Some((cipher, auth)) => (cipher, Some(auth)),
         None => (name, None),
     };
