@@ -1,3 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The KLIPS command-line tools.
+//! The KLIPS command-line tools, all in one program.
+//!
+//! `ipsec eroute`, `ipsec spi`, `ipsec spigrp` and `ipsec tncfg` ask the kernel module for things over PF_KEY and
+//! private ioctls, and show its tables; started through a symbolic link of its name, the program is that tool directly.
+//! Each tool reads its command line into a validated action before anything is opened or sent, and every failure
+//! travels up to [`main`] as one [`Error`], which is printed there and nowhere else.
+//!
+//! * [`options`]: the command line, by way of clap, in the order it was given.
+//! * [`cmd`]: the tools. [`wrapper`]: how one of them is chosen.
+//! * [`resolve`], [`names`], [`keytext`], [`algorithm`], [`life`]: text to values.
+//! * [`kernel`]: the conversation; the only place where requests become bytes. [`refusal`]: sentences for errnos.
+//! * [`output`]: the only place that prints.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+mod algorithm;
+mod cmd;
+mod error;
+mod kernel;
+mod keytext;
+mod life;
+mod listing;
+mod names;
+mod options;
+mod optionsfrom;
+mod output;
+mod prog;
+mod refusal;
+mod resolve;
+mod version;
+mod wrapper;
+
+use std::env;
+use std::process::ExitCode;
+
+pub use error::Error;
+
+/// Runs the program with the arguments of this process, and prints what it ends with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut args = env::args_os();
+    let program = args.next().map_or_else(
+        || "ipsec".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    match wrapper::run(&program, args.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.print();
+            ExitCode::from(error.status())
+        }
+    }
+}

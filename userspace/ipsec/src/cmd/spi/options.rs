@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The options of `spi`.
+
+use crate::options::{Opt, Tool};
+
+/// The options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Id {
+    Ah,
+    Esp,
+    Comp,
+    Ip4,
+    Ip6,
+    Del,
+    Clear,
+    Af,
+    Edst,
+    Spi,
+    Proto,
+    Said,
+    Src,
+    Dst,
+    AuthKey,
+    EncKey,
+    Iv,
+    ReplayWindow,
+    Life,
+    NatT,
+    Sport,
+    Dport,
+    OutIf,
+    Saref,
+    SarefHim,
+    DumpSaref,
+    ListenReply,
+    Debug,
+    Label,
+    OptionsFrom,
+    Help,
+    Version,
+}
+
+const fn opt(id: Id, name: &'static str, value: &'static str, help: &'static str) -> Opt<Id> {
+    Opt {
+        id,
+        name,
+        also: &[],
+        value,
+        help,
+    }
+}
+
+/// What the tool accepts and says about itself.
+pub(super) static TOOL: Tool<Id> = Tool {
+    about: "Shows, makes and deletes security associations (SAs) by hand.",
+    usage: &[
+        "",
+        "SA --ah hmac-md5-96|hmac-sha1-96 --authkey KEY [MORE]",
+        "SA --esp CIPHER-AUTH|3des|aes-gcm --enckey KEY [--authkey KEY] [MORE]",
+        "SA --comp deflate|lzs [MORE]",
+        "SA --ip4 | --ip6 --src A --dst A [MORE]",
+        "SA --del",
+        "--clear",
+        "--help | --version",
+        "where SA is [--af inet|inet6] --edst A --spi S --proto ah|esp|comp|tun, or --said SAID",
+        "where MORE is [--src A] [--replay_window N] [--life LIMITS] [--natt nonesp|nonike|none|N] [--sport N] [--dport N]",
+        "where all take [--debug] [--label TEXT] [--optionsfrom FILE]",
+    ],
+    options: &[
+        opt(Id::Ah, "ah", "ALG", "Make an AH SA: hmac-md5-96, hmac-sha1-96 or hmac-sha2-256-128"),
+        opt(Id::Esp, "esp", "ALG", "Make an ESP SA; see below"),
+        opt(Id::Comp, "comp", "ALG", "Make an IPComp SA: deflate or lzs"),
+        opt(Id::Ip4, "ip4", "", "Make an IPIP SA whose outer header is IPv4"),
+        opt(Id::Ip6, "ip6", "", "Make an IPIP SA whose outer header is IPv6"),
+        opt(Id::Del, "del", "", "Delete an SA and those grouped with it"),
+        opt(Id::Clear, "clear", "", "Delete all SAs, or with --proto those of one protocol"),
+        opt(Id::Af, "af", "FAMILY", "Family of the addresses: inet or inet6; goes before them"),
+        opt(Id::Edst, "edst", "A", "Destination of the SA: address or name"),
+        opt(Id::Spi, "spi", "S", "SPI of the SA: decimal, or hexadecimal after 0x; 0x100 and up"),
+        opt(Id::Proto, "proto", "PROTO", "Protocol of the SA: ah, esp, comp or tun"),
+        opt(Id::Said, "said", "SAID", "The SA in one word: esp0x1234@10.0.0.2"),
+        opt(Id::Src, "src", "A", "Source of the outer packet: address or name"),
+        opt(Id::Dst, "dst", "A", "Destination of the outer packet; checked, but --edst or --said counts"),
+        opt(Id::AuthKey, "authkey", "KEY", "Authentication key"),
+        opt(Id::EncKey, "enckey", "KEY", "Encryption key; for AES-GCM with the 4 byte salt behind it"),
+        opt(Id::Iv, "iv", "IV", "Checked, but not used: the kernel makes its own"),
+        opt(Id::ReplayWindow, "replay_window", "N", "Width of the replay window in packets, 1 to 64"),
+        opt(Id::Life, "life", "LIMITS", "Limits, as in soft-bytes=900000,hard-addtime=86400"),
+        opt(Id::NatT, "natt", "TYPE", "UDP encapsulation: nonesp (RFC 3948), nonike, none or a number"),
+        opt(Id::Sport, "sport", "N", "UDP source port"),
+        opt(Id::Dport, "dport", "N", "UDP destination port"),
+        opt(Id::OutIf, "outif", "N", "Number of the interface that packets are bound to"),
+        Opt { also: &["sarefme", "saref_me"], ..opt(Id::Saref, "saref", "N", "Wanted reference of the SA") },
+        Opt { also: &["saref_him"], ..opt(Id::SarefHim, "sarefhim", "N", "Reference of its twin") },
+        opt(Id::DumpSaref, "dumpsaref", "", "Show the references that the kernel's reply has"),
+        opt(Id::ListenReply, "listenreply", "", "Wait for the kernel's reply"),
+        opt(Id::Debug, "debug", "", "Say what is being asked of the kernel"),
+        opt(Id::Label, "label", "TEXT", "Put this into the tool's messages"),
+        opt(Id::OptionsFrom, "optionsfrom", "FILE", "Read more options from a file"),
+        opt(Id::Help, "help", "", "Show this text"),
+        opt(Id::Version, "version", "", "Show the version"),
+    ],
+    words: None,
+    notes: "Without options the SAs are shown, one per line.\n\n\
+            --esp takes 3des, aes, aes128, aes192 or aes256, a dash, and md5-96, sha1-96 or sha2-256-128\n\
+            (the -96 and -128 may be left out); 3des by itself, without authentication; and aes-gcm,\n\
+            aes128-gcm, aes192-gcm or aes256-gcm, which authenticate by themselves.\n\n\
+            A KEY is 0x and hexadecimal digits, 0s and base 64, or 0t and text. @FILE reads that from a\n\
+            file and @- from standard input, out of sight of other users' ps.\n\n\
+            Examples:\n  \
+            ipsec spi --said tun0x1000@192.0.2.2 --ip4 --src 192.0.2.1 --dst 192.0.2.2\n  \
+            ipsec spi --said esp0x1001@192.0.2.2 --src 192.0.2.1 --esp aes128-gcm --enckey @key --replay_window 64\n  \
+            ipsec spi --said esp0x1001@192.0.2.2 --del\n",
+};
