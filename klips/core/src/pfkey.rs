@@ -9,7 +9,7 @@
 //!
 //! 1. [`envelope::check`] decides whether the bytes are a message at all. A failure is a [`SendError`]: the errno of
 //!    `write()`, and nobody else hears of it.
-//! 2. [`parse`] turns the message into a [`Request`]. A failure is an [`Errno`] that `write()` returns *and* that goes
+//! 2. [`parse()`] turns the message into a [`Request`]. A failure is an [`Errno`] that `write()` returns *and* that goes
 //!    out as an [error reply](reply::error).
 //! 3. The caller acts, and answers with the functions of [`reply`].
 //!
@@ -20,6 +20,7 @@
 
 pub mod build;
 pub mod compose;
+mod decode;
 pub mod dialect;
 pub mod envelope;
 pub mod errno;

@@ -3,6 +3,7 @@
 //! PF_KEY against the bytes of the classic tools, against every kind of broken message, and against itself.
 
 mod golden;
+mod headers;
 mod mutate;
 mod refuse;
 mod replies;

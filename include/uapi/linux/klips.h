@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * KLIPS: what a program in C needs beside PF_KEY.
+ *
+ * The ioctls of the ipsecN devices, the magic SPIs of shunts, and the marks of decapsulated packets. The messages of
+ * the PF_KEY socket are in pfkeyv2_klips.h.
+ */
+#ifndef _UAPI_LINUX_KLIPS_H
+#define _UAPI_LINUX_KLIPS_H
+
+#include <linux/types.h>
+
+/*
+ * Private ioctls, on any socket, with ifr_name naming an ipsecN device. The numbers are SIOCDEVPRIVATE and up.
+ *
+ * SET_DEV attaches the device to the physical one of the argument: ENXIO if that does not exist, EBUSY if the ipsecN
+ * is attached already. DEL_DEV detaches it: ENODEV if it was not attached. CLR_DEV detaches every device, whichever
+ * it is called on. All need CAP_NET_ADMIN.
+ */
+#define KLIPS_SIOC_SET_DEV	0x89F0
+#define KLIPS_SIOC_DEL_DEV	0x89F1
+#define KLIPS_SIOC_CLR_DEV	0x89F2
+#define KLIPS_SIOC_UDP_ENCAP	0x89F3
+
+/* Bytes of a device name in the argument, its final zero included. */
+#define KLIPS_CONF_NAMSIZ	12
+
+/*
+ * Argument of SET_DEV, DEL_DEV and CLR_DEV. It lies over ifr_ifru, which is 16 bytes into struct ifreq. A name is cut
+ * at its first colon.
+ */
+struct klips_conf {
+	__u32 cmd;			/* the ioctl's number again; not read */
+	char name[KLIPS_CONF_NAMSIZ];	/* physical device */
+};
+
+/* Argument of UDP_ENCAP, in the same place: a UDP socket that will carry ESP. */
+struct klips_udp_encap {
+	__s32 fd;
+	__s32 type;	/* KLIPS_NATT_* of pfkeyv2_klips.h */
+};
+
+/* SPIs of the shunts, in host byte order: SAIDs of protocol 61 with an unspecified destination. */
+#define KLIPS_SPI_PASS		256	/* send in clear */
+#define KLIPS_SPI_DROP		257	/* discard */
+#define KLIPS_SPI_REJECT	258	/* discard and say so */
+#define KLIPS_SPI_HOLD		259	/* keep first and last packet until replaced */
+#define KLIPS_SPI_TRAP		260	/* ACQUIRE, then hold this host pair */
+#define KLIPS_SPI_TRAPSUBNET	261	/* ACQUIRE, then hold all of the eroute */
+
+/* Lower SPIs are reserved and refused. */
+#define KLIPS_SPI_MIN		256
+
+/* Widest replay window in packets; 0 is none. */
+#define KLIPS_REPLAY_MAX	64
+
+/* Mark of a decapsulated packet: this bit, and the reference of its SA from bit 16 on. */
+#define KLIPS_MARK_VALID	0x80000000
+#define KLIPS_MARK_REF_SHIFT	16
+
+#endif /* _UAPI_LINUX_KLIPS_H */
