@@ -37,6 +37,8 @@ mod output;
 mod prog;
 mod refusal;
 mod resolve;
+#[cfg(test)]
+mod testing;
 mod version;
 mod wrapper;
 

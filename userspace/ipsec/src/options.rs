@@ -154,13 +154,19 @@ impl<I: Copy> Tool<I> {
         command
     }
 
-    /// The short text: the ways to call the tool as `prog`.
+    /// The short text: the ways to call the tool as `prog`, and what the words in capitals there stand for.
     pub(crate) fn usage(&self, prog: &dyn std::fmt::Display) -> String {
-        let lines = self.usage.iter().enumerate().map(|(at, line)| {
-            let lead = if at == 0 { "Usage:" } else { "      " };
-            format!("{lead} {prog} {line}").trim_end().to_owned() + "\n"
-        });
-        lines.collect()
+        let mut text = String::new();
+        for line in self.usage {
+            let lead = if text.is_empty() { "Usage:" } else { "      " };
+            let line = match line.strip_prefix("where ") {
+                Some(_) => format!("{lead} {line}"),
+                None => format!("{lead} {prog} {line}"),
+            };
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
     }
 
     /// The long text: usage, every option with its meaning, notes.
@@ -283,7 +289,7 @@ mod tests {
 
     static TOOL: Tool<Id> = Tool {
         about: "A tool for tests.",
-        usage: &["--add --src N/M", ""],
+        usage: &["--add --src N/M", "", "where N/M is a network"],
         options: &[
             opt(Id::Add, "add", ""),
             opt(Id::Src, "src", "N/M"),
@@ -393,10 +399,9 @@ mod tests {
         for option in TOOL.options {
             assert!(help.contains(&format!("--{}", option.name)), "{help}");
         }
-        assert!(
-            help.starts_with("Usage: ipsec tool --add --src N/M\n       ipsec tool\n"),
-            "{help}"
-        );
+        let usage =
+            "Usage: ipsec tool --add --src N/M\n       ipsec tool\n       where N/M is a network\n";
+        assert!(help.starts_with(usage), "{help}");
         assert!(help.ends_with("That is all.\n"));
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn read(
     let given = TOOL.parse(args).map_err(|bad| match bad {
         BadLine::Usage(text) => prog
             .error(text)
-            .then_told(&TOOL.usage(prog))
+            .then_told(&usage(TOOL.usage(prog), prog))
             .with_status(USAGE),
         BadLine::OptionsFrom(why) => prog.error(format_args!("optionsfrom failed: {why}")),
     })?;
@@ -85,11 +85,16 @@ pub(super) fn read(
     Ok((action, verbosity))
 }
 
+/// This tool has always put its name before its usage.
+fn usage(text: String, prog: &Prog) -> String {
+    format!("{prog}:{text}")
+}
+
 impl Line {
     /// Takes in one option.
     fn option(&mut self, prog: &mut Prog, id: Id, value: &str) -> Result<(), Error> {
         match id {
-            Id::Help => return Err(Error::shown(TOOL.help(prog)).with_status(USAGE)),
+            Id::Help => return Err(Error::shown(usage(TOOL.help(prog), prog)).with_status(USAGE)),
             Id::Version => return Err(Error::shown(format!("{prog}, {}\n", version::USER))),
             Id::Label => prog.label(value),
             Id::OptionsFrom => {}
