@@ -62,7 +62,7 @@ check:
 
 ## fmt: formats the Rust source
 fmt:
-	$(quiet)$(enter) $(scripts)/rustfmt
+	$(quiet)$(enter) tests/check/rustfmt --fix
 
 ## clippy: the lints alone
 clippy:
