@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Steps, captures and tidying for tests/demo/run.
+
+failures=0
+steps=0
+tmp=
+captures=()
+started=$(date +%s)
+
+title() {
+	printf '\n%s\n' "$1"
+}
+
+indent() {
+	sed 's/^/    /'
+}
+
+failed() {
+	failures=$((failures + 1))
+	printf '  %-76s FAILED\n' "$1"
+}
+
+# step TEXT COMMAND...: runs COMMAND; its output is shown only when it fails.
+step() {
+	local text=$1
+	shift
+	steps=$((steps + 1))
+	if "$@" >"$tmp/step" 2>&1; then
+		printf '  %-76s ok\n' "$text"
+		return 0
+	fi
+	failed "$text"
+	echo "  What was seen:"
+	head -n 40 "$tmp/step" | indent
+	what_gateway_a_knows
+	return 1
+}
+
+# For whoever has to find out why: the state of the gateway, if it is there.
+what_gateway_a_knows() {
+	local file
+	[ -e /run/netns/gatewayA ] || return 0
+	for file in tncfg eroute/all spi/all stats/drops; do
+		echo "  gateway A: /proc/net/ipsec/$file"
+		ip netns exec gatewayA cat "/proc/net/ipsec/$file" 2>&1 | grep -v ' 0$' | indent
+	done
+	echo "  gateway A: ip -s link show ipsec0"
+	ip -n gatewayA -s link show ipsec0 2>&1 | indent
+	echo "  gateway B: /proc/net/xfrm_stat, without zeros"
+	ip netns exec gatewayB cat /proc/net/xfrm_stat 2>&1 | awk '$2 != 0' | indent
+	echo "  the kernel's log ends:"
+	dmesg 2>/dev/null | tail -n 8 | indent
+}
+
+# capture NS DEVICE DIRECTION FILE: starts tcpdump and waits until it listens.
+capture() {
+	local log=$4.log deadline=$((SECONDS + 20))
+	ip netns exec "$1" tcpdump -nn -i "$2" -Q "$3" -s 256 -B 8192 -U -w "$4" 2>"$log" &
+	captures+=($!)
+	until grep -q 'listening on' "$log" 2>/dev/null || [ $SECONDS -ge $deadline ]; do
+		sleep 0.05
+	done
+}
+
+# Gives what is still in tcpdump's buffer the time to be written, then ends it.
+end_captures() {
+	[ ${#captures[@]} -gt 0 ] || return 0
+	sleep 0.5
+	kill -INT "${captures[@]}" 2>/dev/null
+	wait "${captures[@]}" 2>/dev/null
+	captures=()
+}
+
+forget_hosts() {
+	local ns
+	end_captures
+	for ns in hostA gatewayA gatewayB hostB; do
+		[ ! -e /run/netns/$ns ] || ip netns del $ns
+	done
+}
+
+clean_up() {
+	forget_hosts
+	[ -z "$tmp" ] || rm -rf "$tmp"
+}
+
+set_up_or_die() {
+	tmp=$(mktemp -d)
+	trap clean_up EXIT
+	trap 'exit 130' INT TERM
+	forget_hosts
+	if ! modprobe klips; then
+		echo "The klips module cannot be loaded."
+		echo failed
+		exit 1
+	fi
+}
+
+verdict() {
+	printf '\n%d steps, %d failed, %d seconds\n' $steps $failures $(($(date +%s) - started))
+	if [ $failures -eq 0 ]; then
+		echo passed
+		return 0
+	fi
+	echo failed
+	return 1
+}
