@@ -22,3 +22,10 @@ pub enum WireError {
     /// The caller's buffer cannot hold what is to be written.
     NoRoom,
 }
+
+/// The bytes from `start` to `end`, or as far as there are any.
+#[inline]
+fn window(packet: &[u8], start: usize, end: usize) -> &[u8] {
+    let bytes = packet.get(start..).unwrap_or(&[]);
+    bytes.get(..end.saturating_sub(start)).unwrap_or(bytes)
+}

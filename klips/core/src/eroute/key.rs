@@ -373,7 +373,7 @@ mod tests {
                 ..key
             },
             Key {
-                dst: 2 | 1 << 127,
+                dst: 2 | (1 << 127),
                 ..key
             },
             Key { proto: 7, ..key },
@@ -393,7 +393,7 @@ mod tests {
         for i in 0..4096_u128 {
             let key = Key {
                 family: Family::V4,
-                src: 0x0a00_0000 | i << 8,
+                src: 0x0a00_0000 | (i << 8),
                 dst: 0,
                 proto: 0,
                 sport: 0,

@@ -30,3 +30,24 @@ pub(super) fn left(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Padded(&'static str);
+
+    impl fmt::Display for Padded {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            left(f, 4, format_args!("{}", self.0))
+        }
+    }
+
+    #[test]
+    fn short_is_filled_long_is_kept() {
+        assert_eq!(Padded("").to_string(), "    ");
+        assert_eq!(Padded("ab").to_string(), "ab  ");
+        assert_eq!(Padded("abcd").to_string(), "abcd");
+        assert_eq!(Padded("abcdef").to_string(), "abcdef");
+    }
+}

@@ -2,7 +2,7 @@
 
 //! What an eroute may ask about a packet.
 
-use super::{ipv4, ipv6, udp};
+use super::{ipv4, ipv6, udp, WireError};
 use crate::reason::Discard;
 use core::net::IpAddr;
 
@@ -40,18 +40,35 @@ pub struct Flow {
 /// [`Discard::TxBadInnerHeader`] if it is no valid IPv4 or IPv6 packet.
 #[inline]
 pub fn classify(packet: &[u8]) -> Result<Flow, Discard> {
-    match packet.first().map(|byte| byte >> 4) {
-        Some(4) => classify_v4(packet),
-        Some(6) => classify_v6(packet),
+    classify_head(packet, packet.len())
+}
+
+/// As [`classify`], for a packet of `len` bytes of which `head` is only the beginning.
+///
+/// Ports that lie outside of `head` count as absent, so it should hold the transport header too: 64 bytes behind the IP
+/// header's start do for IPv4 with any options. IPv6 extension headers must lie within `head`.
+///
+/// # Errors
+///
+/// As [`classify`].
+#[inline]
+pub fn classify_head(head: &[u8], len: usize) -> Result<Flow, Discard> {
+    let flow = match head.first().map(|byte| byte >> 4) {
+        Some(4) => classify_v4(head),
+        Some(6) => classify_v6(head),
+        _ => Err(WireError::BadVersion),
+    };
+    match flow {
+        Ok(flow) if flow.len <= len => Ok(flow),
         _ => Err(Discard::TxBadInnerHeader),
     }
 }
 
 #[inline]
-fn classify_v4(packet: &[u8]) -> Result<Flow, Discard> {
-    let view = ipv4::parse(packet).map_err(|_| Discard::TxBadInnerHeader)?;
+fn classify_v4(head: &[u8]) -> Result<Flow, WireError> {
+    let view = ipv4::parse_header(head)?;
     let first_fragment = view.is_first_fragment();
-    let (sport, dport) = ports(first_fragment, view.proto, view.payload(packet));
+    let (sport, dport) = ports(first_fragment, view.proto, view.payload(head));
     Ok(Flow {
         src: IpAddr::V4(view.src),
         dst: IpAddr::V4(view.dst),
@@ -67,9 +84,9 @@ fn classify_v4(packet: &[u8]) -> Result<Flow, Discard> {
     })
 }
 
-fn classify_v6(packet: &[u8]) -> Result<Flow, Discard> {
-    let view = ipv6::parse(packet).map_err(|_| Discard::TxBadInnerHeader)?;
-    let (sport, dport) = ports(view.is_first_fragment, view.proto, view.payload(packet));
+fn classify_v6(head: &[u8]) -> Result<Flow, WireError> {
+    let view = ipv6::parse_header(head)?;
+    let (sport, dport) = ports(view.is_first_fragment, view.proto, view.payload(head));
     Ok(Flow {
         src: IpAddr::V6(view.src),
         dst: IpAddr::V6(view.dst),
@@ -158,6 +175,16 @@ mod tests {
         padded.extend_from_slice(&[2; 18]);
         let flow = classify(&padded).unwrap();
         assert_eq!((flow.len, flow.sport), (22, 0));
+    }
+
+    #[test]
+    fn the_head_is_enough() {
+        let whole = packet(6, &[0, 22, 0, 80, 0, 0, 0, 0]);
+        let flow = classify_head(&whole[..24], whole.len()).unwrap();
+        assert_eq!(Ok(flow), classify(&whole));
+        assert_eq!(classify_head(&whole[..23], whole.len()).unwrap().sport, 0);
+        let short = classify_head(&whole, whole.len() - 1);
+        assert_eq!(short, Err(Discard::TxBadInnerHeader));
     }
 
     #[test]

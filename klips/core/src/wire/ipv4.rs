@@ -45,8 +45,8 @@ impl Header {
 
 /// A validated IPv4 header.
 ///
-/// Invariant: 20 <= `header_len` <= 60, `header_len` <= `total_len` <= length of the buffer it was parsed from. The
-/// checksum is *not* verified: the stack does that on the way in.
+/// Invariant: 20 <= `header_len` <= 60, `header_len` <= `total_len`; from [`parse`] also `total_len` <= length of the
+/// buffer. The checksum is *not* verified: the stack does that on the way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv4View {
     /// Header with options, in bytes.
@@ -99,10 +99,11 @@ impl Ipv4View {
         self.total_len.saturating_sub(self.header_len)
     }
 
-    /// The payload within the packet that this view was parsed from; link-layer padding is cut off.
+    /// As much of the payload as there is in the packet, or its head, that this view was parsed from; link-layer padding
+    /// is cut off.
     #[inline]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
-        packet.get(self.header_len..self.total_len).unwrap_or(&[])
+        super::window(packet, self.header_len, self.total_len)
     }
 }
 

@@ -44,7 +44,7 @@ struct Extension {
 
 /// A validated IPv6 header with the way to its payload.
 ///
-/// Invariant: 40 <= `header_len` <= `total_len` <= length of the buffer it was parsed from.
+/// Invariant: 40 <= `header_len` <= `total_len`; from [`parse`] also `total_len` <= length of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv6View {
     /// Fixed header and extension headers, in bytes.
@@ -68,10 +68,11 @@ pub struct Ipv6View {
 }
 
 impl Ipv6View {
-    /// The payload within the packet that this view was parsed from; link-layer padding is cut off.
+    /// As much of the payload as there is in the packet, or its head, that this view was parsed from; link-layer padding
+    /// is cut off.
     #[inline]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
-        packet.get(self.header_len..self.total_len).unwrap_or(&[])
+        super::window(packet, self.header_len, self.total_len)
     }
 }
 
@@ -83,18 +84,34 @@ impl Ipv6View {
 ///
 /// `Truncated`, `BadVersion`, or `BadLength` for a header chain that does not fit or does not end.
 pub fn parse(packet: &[u8]) -> Result<Ipv6View, WireError> {
+    let view = parse_header(packet)?;
+    if view.total_len > packet.len() {
+        return Err(WireError::Truncated);
+    }
+    Ok(view)
+}
+
+/// As [`parse`], for a `packet` that may end anywhere behind its extension headers.
+///
+/// The caller compares `total_len` with the length that it knows.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_header(packet: &[u8]) -> Result<Ipv6View, WireError> {
     let (header, _) = Header::ref_from_prefix(packet).map_err(|_| WireError::Truncated)?;
     let [first, second, ..] = header.version_class_label.to_bytes();
     if first >> 4 != 6 {
         return Err(WireError::BadVersion);
     }
     let total_len = HEADER_LEN.wrapping_add(usize::from(header.payload_len.get()));
-    let whole = packet.get(..total_len).ok_or(WireError::Truncated)?;
-    let chain = Chain::walk(whole.get(HEADER_LEN..).unwrap_or(&[]), header.next_header)?;
+    let payload = super::window(packet, HEADER_LEN, total_len);
+    let chain = Chain::walk(payload, header.next_header)?;
+    let extensions_len = payload.len().saturating_sub(chain.rest.len());
     Ok(Ipv6View {
-        header_len: total_len.saturating_sub(chain.rest.len()),
+        header_len: HEADER_LEN.wrapping_add(extensions_len),
         total_len,
-        class: u8::from_be_bytes([(first & 0x0f) << 4 | second >> 4]),
+        class: ((first & 0x0f) << 4) | (second >> 4),
         hop_limit: header.hop_limit,
         proto: chain.proto,
         src: Ipv6Addr::from(header.src),
