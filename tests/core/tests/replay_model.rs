@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The replay window against a set of everything that was ever seen.
+
+use klips_core::sa::Window;
+use klips_core_tests::Rng;
+use std::collections::HashSet;
+
+struct Model {
+    size: u16,
+    last: u32,
+    seen: HashSet<u32>,
+    skipped: u32,
+}
+
+impl Model {
+    fn accepts(&self, seq: u32) -> bool {
+        if self.size == 0 {
+            return true;
+        }
+        let in_window = seq > self.last || self.last - seq < u32::from(self.size);
+        seq != 0 && in_window && !self.seen.contains(&seq)
+    }
+
+    fn record(&mut self, seq: u32) {
+        if self.size == 0 {
+            return;
+        }
+        self.seen.insert(seq);
+        if seq > self.last {
+            self.skipped = self.skipped.max(seq - self.last - 1);
+            self.last = seq;
+        }
+    }
+}
+
+/// A number near the newest one, mostly.
+fn next(rng: &mut Rng, last: u32) -> u32 {
+    match rng.below(20) {
+        0 => rng.bits() as u32,
+        1 => last.saturating_add(rng.below(200) as u32),
+        2 => last.saturating_sub(rng.below(200) as u32),
+        3..=9 => last.saturating_add(rng.below(5) as u32),
+        _ => last.saturating_sub(rng.below(66) as u32),
+    }
+}
+
+fn run(seed: u64, size: u16, start: u32, steps: u32) {
+    let mut rng = Rng::new(seed);
+    let mut window = Window::new(size).unwrap();
+    let mut model = Model {
+        size,
+        last: 0,
+        seen: HashSet::new(),
+        skipped: 0,
+    };
+    for step in 0..steps {
+        let seq = if step == 0 {
+            start
+        } else {
+            next(&mut rng, model.last.max(1))
+        };
+        let wanted = model.accepts(seq);
+        let before = window;
+        assert_eq!(
+            window.check(seq).is_ok(),
+            wanted,
+            "seed {seed} size {size} step {step} seq {seq}"
+        );
+        // Some packets pass the check and then fail their ICV: they must leave no trace.
+        if rng.one_in(4) {
+            assert_eq!(window, before);
+            continue;
+        }
+        assert_eq!(
+            window.advance(seq).is_ok(),
+            wanted,
+            "seed {seed} size {size} step {step} seq {seq}"
+        );
+        if wanted {
+            model.record(seq);
+        } else {
+            assert_eq!(window, before, "a refused packet changed the window");
+        }
+        let shown = if size == 0 { 0 } else { model.last };
+        assert_eq!(
+            (window.last(), window.max_seq_diff()),
+            (shown, model.skipped)
+        );
+    }
+}
+
+#[test]
+fn every_size_agrees_with_the_set() {
+    for size in 0..=Window::MAX_SIZE {
+        for seed in 0..4 {
+            run(seed, size, 1, 1500);
+        }
+    }
+}
+
+#[test]
+fn near_the_end_of_the_numbers() {
+    for size in [1, 31, 32, 33, 63, 64] {
+        for seed in 10..14 {
+            run(seed, size, u32::MAX - 300, 2000);
+        }
+    }
+}
+
+#[test]
+fn bitmap_is_what_was_seen() {
+    for seed in 20..30 {
+        let mut rng = Rng::new(seed);
+        let mut window = Window::new(64).unwrap();
+        let mut seen = HashSet::new();
+        for _ in 0..2000 {
+            let seq =
+                window.last().max(64).saturating_add(rng.below(3) as u32) - rng.below(60) as u32;
+            if window.advance(seq).is_ok() {
+                seen.insert(seq);
+            }
+            for age in 0..64_u32 {
+                let bit = (window.bitmap() >> age) & 1 == 1;
+                let seq = window.last().wrapping_sub(age);
+                assert_eq!(bit, seen.contains(&seq), "seed {seed} age {age}");
+            }
+        }
+    }
+}
