@@ -12,6 +12,7 @@ pub(crate) mod proc_fs;
 pub(crate) mod rcu;
 pub(crate) mod rcu_map;
 pub(crate) mod sysctl;
+pub(crate) mod time;
 pub(crate) mod work;
 
 mod raw;

@@ -1,10 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! KLIPS.
+
+//! KLIPS: IPsec with devices that one can see.
+//!
+//! Rings, from the inside out: `klips_core` (pure, a crate of its own), [`kapi`] (all unsafe code), the other modules of
+//! this crate (no unsafe code), and this file, which only puts them together.
+
 #![crate_name = "klips"]
-#![deny(unsafe_code)]
-use kernel::prelude::*;
+#![deny(unsafe_code, unused_must_use, clippy::undocumented_unsafe_blocks)]
+#![warn(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod device;
+mod eroute;
+mod error;
+mod events;
+mod instance;
 #[expect(unsafe_code)]
 mod kapi;
-module! { type: Klips, name: "klips", authors: ["KLIPS developers"], description: "KLIPS IPsec", license: "GPL", }
-struct Klips;
-impl kernel::Module for Klips { fn init(_m: &'static ThisModule) -> Result<Self> { pr_info!("hi\n"); Ok(Klips) } }
+mod pfkey;
+mod proc;
+mod rx;
+mod sadb;
+mod stats;
+mod sysctl;
+mod tx;
+mod xform;
+
+use instance::{Follower, Instance};
+use kapi::net::{netns, notifier, proto, sock};
+use kernel::prelude::*;
+
+module! {
+    type: Klips,
+    name: "klips",
+    authors: ["The KLIPS developers"],
+    description: "KLIPS IPsec: ipsecN devices, eroutes, SAs and PF_KEYv2",
+    license: "GPL v2",
+    alias: ["net-pf-15"],
+    params: {
+        interfaces: u32 {
+            default: 2,
+            description: "ipsecN devices made in each network namespace (0 to 64, default 2)",
+        },
+    },
+}
+
+/// The module. Field order is teardown order: what lets packets and requests in goes first.
+struct Klips {
+    _esp: proto::Registration<rx::Esp4>,
+    _family: sock::Registration<pfkey::PfKey>,
+    _notifier: notifier::Registration<Follower>,
+    _namespaces: netns::Registration<Instance>,
+}
+
+/// Module parameters, checked.
+mod params {
+    /// The most devices that a namespace has.
+    const MAX_INTERFACES: u32 = 64;
+
+    /// How many ipsecN devices each namespace gets.
+    pub(crate) fn interfaces() -> u32 {
+        // A reference or a value, depending on the kernel's version; this takes both.
+        let value = super::module_parameters::interfaces.value();
+        u32::clone(&value).min(MAX_INTERFACES)
+    }
+}
+
+impl kernel::Module for Klips {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let namespaces = netns::Registration::new()?;
+        let notifier = notifier::Registration::new()?;
+        let family = sock::Registration::new().inspect_err(|_| {
+            pr_err!("PF_KEY is taken: unload af_key first (modprobe -r af_key), and blacklist it\n");
+        })?;
+        let esp = proto::Registration::new()?;
+        pr_info!("KLIPS startup, KLIPS IPsec stack version: {}\n", proc::VERSION);
+        Ok(Self {
+            _esp: esp,
+            _family: family,
+            _notifier: notifier,
+            _namespaces: namespaces,
+        })
+    }
+}
+
+impl Drop for Klips {
+    fn drop(&mut self) {
+        pr_info!("ipsec module unloading\n");
+    }
+}

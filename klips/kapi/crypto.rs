@@ -29,11 +29,6 @@ pub(crate) fn random_u32() -> u32 {
     unsafe { raw::klips_random_u32() }
 }
 
-/// Whether the kernel has, or can load, the AEAD called `driver`. Process context.
-pub(crate) fn has_aead(driver: &CStr) -> bool {
-    Aead::allocate(driver).is_ok()
-}
-
 /// Key material that is wiped when it goes.
 pub(crate) struct Secret(KVec<u8>);
 
@@ -94,20 +89,6 @@ impl Aead {
         to_result(unsafe { raw::crypto_aead_setauthsize(this.tfm.as_ptr(), icv_len as u32) })?;
         this.icv_len = icv_len;
         Ok(this)
-    }
-
-    /// A transform for an `authenc(…)` driver from its two keys. Process context; errors as [`Aead::new`].
-    pub(crate) fn new_authenc(driver: &CStr, auth: &[u8], enc: &[u8], icv_len: usize) -> Result<Self> {
-        // The template's key format: an attribute that holds the length of the cipher's key in network order, then the
-        // authenticator's key and the cipher's.
-        const ATTRIBUTE_LEN: u16 = 8;
-        let mut key = Secret::with_capacity(auth.len() + enc.len() + usize::from(ATTRIBUTE_LEN))?;
-        key.push(&ATTRIBUTE_LEN.to_ne_bytes())?;
-        key.push(&(raw::KLIPS_AUTHENC_KEYA_PARAM as u16).to_ne_bytes())?;
-        key.push(&u32::try_from(enc.len()).map_err(|_| EINVAL)?.to_be_bytes())?;
-        key.push(auth)?;
-        key.push(enc)?;
-        Self::new(driver, &key, icv_len)
     }
 
     /// Encrypts `buf[assoc..assoc + text]` in place and writes the ICV behind it. Softirq; no sleep.

@@ -70,7 +70,6 @@ void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset
 void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol);
 struct net_device *klips_skb_dev(const struct sk_buff *skb);
 int klips_skb_ll_reserve(const struct sk_buff *skb);
-unsigned int klips_skb_dst_mtu(const struct sk_buff *skb);
 void klips_skb_scrub_outbound(struct sk_buff *skb);
 void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev);
 void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet);
@@ -92,6 +91,7 @@ void klips_sock_set_family(struct sock *sk, u16 family);
 /* work */
 void klips_init_work(struct work_struct *work, work_func_t fn);
 void klips_schedule_work(struct work_struct *work);
+u64 klips_uptime_secs(void);
 void klips_local_bh_disable(void);
 void klips_local_bh_enable(void);
 

@@ -15,6 +15,8 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 		.flowi4_oif = oif,
 		.flowi4_proto = proto,
 		.flowi4_mark = skb->mark,
+		/* The SA says what the source is; it need not be an address of this host. */
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
 	};
 	struct rtable *rt;
 

@@ -55,11 +55,6 @@ int klips_skb_ll_reserve(const struct sk_buff *skb)
 	return LL_RESERVED_SPACE(skb_dst(skb)->dev);
 }
 
-unsigned int klips_skb_dst_mtu(const struct sk_buff *skb)
-{
-	return dst_mtu(skb_dst(skb));
-}
-
 /* An encapsulated packet has nothing to do with the flow inside it: no mark, conntrack, owner's path or checksum state. */
 void klips_skb_scrub_outbound(struct sk_buff *skb)
 {

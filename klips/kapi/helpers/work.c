@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/bottom_half.h>
+#include <linux/timekeeping.h>
 
 void klips_init_work(struct work_struct *work, work_func_t fn)
 {
@@ -20,4 +21,9 @@ void klips_local_bh_disable(void)
 void klips_local_bh_enable(void)
 {
 	local_bh_enable();
+}
+
+u64 klips_uptime_secs(void)
+{
+	return ktime_get_boottime_seconds();
 }

@@ -64,6 +64,12 @@ impl Port {
         u32::from(self.get().type_) == raw::ARPHRD_ETHER
     }
 
+    /// Room that the device's link layer wants before a packet, bytes.
+    #[inline]
+    pub(crate) fn link_reserve(&self) -> usize {
+        usize::from(self.get().hard_header_len) + usize::from(self.get().needed_headroom) + 16
+    }
+
     /// The namespace that the device is in now.
     pub(crate) fn net(&self) -> &Net {
         // SAFETY: A device's namespace outlives the device's stay in it.
@@ -386,6 +392,11 @@ impl<T: Driver> DeviceRef<T> {
         // SAFETY: Registered just now; in a live namespace it stays until it is removed by us.
         let port = unsafe { &*dev.cast::<Port>() };
         Ok(Self(port.hold(), PhantomData))
+    }
+
+    /// Another reference to the same device.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.hold(), PhantomData)
     }
 
     /// Queues the device for removal. The reference still has to be dropped for the removal to end.

@@ -231,11 +231,6 @@ impl Packet {
         unsafe { raw::klips_skb_set_protocol(self.0.as_ptr(), ethertype) };
     }
 
-    /// The device that the packet came from or goes to.
-    pub(crate) fn device(&self) -> Option<&Port> {
-        self.0.device()
-    }
-
     /// Forgets what belongs to the flow inside: mark, conntrack, route, checksum state. For a packet just encapsulated.
     pub(crate) fn scrub_outbound(&mut self) {
         // SAFETY: By the type invariant.
@@ -309,12 +304,6 @@ impl Routed {
         // SAFETY: By the type invariant.
         let reserve = unsafe { raw::klips_skb_ll_reserve(self.0 .0.as_ptr()) };
         self.0.make_room(usize::try_from(reserve).unwrap_or(0), 0)
-    }
-
-    /// Path MTU of the route, bytes.
-    pub(crate) fn path_mtu(&self) -> u32 {
-        // SAFETY: By the type invariant.
-        unsafe { raw::klips_skb_dst_mtu(self.0 .0.as_ptr()) }
     }
 
     /// Gives the IPv4 header a fresh identification.

@@ -207,7 +207,7 @@ impl<T: KeySocket> Tables<T> {
     unsafe fn create_inner(net: *mut raw::net, sock: *mut raw::socket, protocol: c_int, kern: c_int) -> Result {
         // SAFETY: By the function's requirement.
         if !unsafe { Net::from_raw(net) }.capable_net_admin() {
-            return Err(EPERM);
+            return Err(EACCES);
         }
         // SAFETY: By the function's requirement.
         let sock = unsafe { &mut *sock };

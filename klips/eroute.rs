@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The eroute table: which packets go through which SA.
+//!
+//! Readers look one exact hash table up once for each distinct mask (shape) in rank order; the order is
+//! [`klips_core::eroute`]'s. The cost depends on how many shapes there are, not on how many eroutes.
+//!
+//! The writer keeps the eroutes in listing order beside it. A replace is one pointer store: no packet sees neither the old
+//! eroute nor the new one.
+
+use crate::kapi::{
+    rcu::{Graveyard, Rcu},
+    rcu_map::{new_map, Keyed, Map, MapWriter},
+};
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::{
+    prelude::*,
+    rbtree::{RBTree, RBTreeNode},
+    sync::{rcu::Guard, Arc},
+};
+use klips_core::{
+    eroute::{insertion_point, lookup, Key, Selector},
+    said::Said,
+};
+
+/// An eroute.
+pub(crate) struct Eroute {
+    /// The packets it is about.
+    pub(crate) selector: Selector,
+    /// Where they go.
+    pub(crate) said: Said,
+    /// Process that added it.
+    #[expect(dead_code)]
+    pub(crate) pid: u32,
+    count: AtomicU64,
+}
+
+impl Eroute {
+    /// Counts one packet.
+    #[inline]
+    pub(crate) fn hit(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Packets that matched.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+/// What the hash table is indexed by: a masked key and its mask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot {
+    key: Key,
+    mask: Key,
+}
+
+impl Slot {
+    fn of(selector: &Selector) -> Self {
+        Self {
+            key: selector.canonical(),
+            mask: *selector.mask(),
+        }
+    }
+}
+
+impl Keyed for Eroute {
+    type Key = Slot;
+
+    fn key(&self) -> Slot {
+        Slot::of(&self.selector)
+    }
+
+    #[inline]
+    fn hash(slot: &Slot) -> u64 {
+        let shape = slot.mask.src.count_ones() << 8 | slot.mask.dst.count_ones();
+        slot.key.hash64(u64::from(shape))
+    }
+}
+
+/// The masks in use, most specific first.
+struct Shapes(KVec<Key>);
+
+/// The readers' side.
+pub(crate) struct Eroutes {
+    map: Map<Eroute>,
+    shapes: Arc<Rcu<Shapes>>,
+}
+
+impl Eroutes {
+    /// The eroute for a packet. Any context.
+    #[inline]
+    pub(crate) fn lookup<'g>(&'g self, packet: &Key, guard: &'g Guard) -> Option<&'g Arc<Eroute>> {
+        let shapes = self.shapes.read(guard)?;
+        lookup(shapes.0.iter(), packet, |key, mask| {
+            self.map.get(
+                &Slot {
+                    key: *key,
+                    mask: *mask,
+                },
+                guard,
+            )
+        })
+    }
+}
+
+/// The writer's side, under the namespace's mutex.
+pub(crate) struct EroutesWriter {
+    map: MapWriter<Eroute>,
+    shapes: Arc<Rcu<Shapes>>,
+    /// The same masks in the same order, each with the number of eroutes under it.
+    uses: KVec<(Key, usize)>,
+    listing: RBTree<Selector, Arc<Eroute>>,
+    yard: Arc<Graveyard>,
+}
+
+/// Makes an empty table. Process context.
+pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Eroutes, EroutesWriter)> {
+    let (map, writer) = new_map(yard.clone())?;
+    let shapes = Arc::new(Rcu::empty(), GFP_KERNEL)?;
+    Ok((
+        Eroutes {
+            map,
+            shapes: shapes.clone(),
+        },
+        EroutesWriter {
+            map: writer,
+            shapes,
+            uses: KVec::new(),
+            listing: RBTree::new(),
+            yard: yard.clone(),
+        },
+    ))
+}
+
+impl EroutesWriter {
+    /// Adds an eroute. All or nothing. `EEXIST` if there is one with the same key and mask.
+    pub(crate) fn add(&mut self, selector: Selector, said: Said, pid: u32) -> Result {
+        if self.map.get(&Slot::of(&selector)).is_some() {
+            return Err(EEXIST);
+        }
+        self.put(selector, said, pid)
+    }
+
+    /// Replaces the eroute with the same key and mask in one step, or adds it if there is none.
+    pub(crate) fn replace(&mut self, selector: Selector, said: Said, pid: u32) -> Result {
+        self.put(selector, said, pid)
+    }
+
+    fn put(&mut self, selector: Selector, said: Said, pid: u32) -> Result {
+        let eroute = Arc::new(
+            Eroute {
+                selector,
+                said,
+                pid,
+                count: AtomicU64::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let entry = MapWriter::prepare(eroute.clone())?;
+        let node = RBTreeNode::new(selector, eroute, GFP_KERNEL)?;
+        self.use_shape(selector.mask())?;
+        if let Some(old) = self.map.put(entry) {
+            // The same key and mask may have been written with other host bits.
+            self.listing.remove(&old.selector);
+            self.unuse_shape(old.selector.mask());
+        }
+        self.listing.insert(node);
+        Ok(())
+    }
+
+    /// Deletes the eroute with exactly this key and mask.
+    ///
+    /// `ENOENT`: the key is there under other masks only; `EFAULT`: it is not there at all.
+    pub(crate) fn delete(&mut self, selector: &Selector) -> Result {
+        let Some(old) = self.map.remove(&Slot::of(selector)) else {
+            return Err(if self.has_key(selector.key()) { ENOENT } else { EFAULT });
+        };
+        self.listing.remove(&old.selector);
+        self.unuse_shape(old.selector.mask());
+        Ok(())
+    }
+
+    fn has_key(&self, key: &Key) -> bool {
+        // The most specific mask sorts first under a key.
+        let ones = Key {
+            family: key.family,
+            src: u128::MAX,
+            dst: u128::MAX,
+            proto: u8::MAX,
+            sport: u16::MAX,
+            dport: u16::MAX,
+        };
+        Selector::new(*key, ones)
+            .and_then(|first| self.listing.cursor_lower_bound(&first).map(|c| c.current().0.key() == key))
+            .unwrap_or(false)
+    }
+
+    /// Deletes all eroutes.
+    pub(crate) fn clear(&mut self) {
+        // Packets find nothing from here on, whatever is still being taken apart.
+        self.shapes.publish(None, &self.yard);
+        self.uses.clear();
+        while let Some(selector) = self.next(None) {
+            if let Some(old) = self.listing.remove(&selector) {
+                self.map.remove(&old.key());
+            }
+        }
+    }
+
+    /// Counts one more eroute under `mask`, publishing the mask if it is new. All or nothing.
+    fn use_shape(&mut self, mask: &Key) -> Result {
+        let masks = self.masks()?;
+        match insertion_point(&masks, mask) {
+            Ok(i) => {
+                if let Some((_, uses)) = self.uses.get_mut(i) {
+                    *uses += 1;
+                }
+                Ok(())
+            }
+            Err(i) => {
+                self.uses.reserve(1, GFP_KERNEL)?;
+                let mut fresh = masks;
+                fresh.reserve(1, GFP_KERNEL)?;
+                fresh.insert_within_capacity(i, *mask).map_err(|_| ENOMEM)?;
+                let prepared = Rcu::prepare(Shapes(fresh))?;
+                self.uses.insert_within_capacity(i, (*mask, 1)).map_err(|_| ENOMEM)?;
+                self.shapes.publish(Some(prepared), &self.yard);
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts one eroute less under `mask`. An unused mask may stay published when memory is short: it costs a probe.
+    fn unuse_shape(&mut self, mask: &Key) {
+        let Some(i) = self.uses.iter().position(|(m, _)| m == mask) else { return };
+        let Some((_, uses)) = self.uses.get_mut(i) else { return };
+        *uses = uses.saturating_sub(1);
+        if *uses > 0 {
+            return;
+        }
+        let _ = self.uses.remove(i);
+        if let Ok(prepared) = self.masks().and_then(|masks| Rcu::prepare(Shapes(masks))) {
+            self.shapes.publish(Some(prepared), &self.yard);
+        }
+    }
+
+    fn masks(&self) -> Result<KVec<Key>> {
+        let mut masks = KVec::with_capacity(self.uses.len() + 1, GFP_KERNEL)?;
+        for (mask, _) in self.uses.iter() {
+            masks.push(*mask, GFP_KERNEL)?;
+        }
+        Ok(masks)
+    }
+
+    /// The selector after `last` in the listing, or the first.
+    pub(crate) fn next(&self, last: Option<&Selector>) -> Option<Selector> {
+        let Some(last) = last else {
+            return self.listing.cursor_front().map(|c| *c.current().0);
+        };
+        let cursor = self.listing.cursor_lower_bound(last)?;
+        let (at, _) = cursor.current();
+        if at > last {
+            return Some(*at);
+        }
+        cursor.peek_next().map(|(next, _)| *next)
+    }
+
+    /// The eroute of exactly this selector, host bits included.
+    pub(crate) fn at(&self, selector: &Selector) -> Option<Arc<Eroute>> {
+        self.listing.get(selector).cloned()
+    }
+}

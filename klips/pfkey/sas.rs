@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! GETSPI, ADD, UPDATE, DELETE, GET and FLUSH.
+
+use super::{current, info, limits, Answer, Audience, Context, InBand, Outcome};
+use crate::{
+    kapi::{crypto, net::route, time},
+    sadb::sa::{Blueprint, Ident, Limit, Sa},
+    xform::{esp::Esp, Xform},
+};
+use kernel::{prelude::*, sync::Arc};
+use klips_core::{
+    pfkey::{
+        errno::Errno,
+        ext::{self, SarefPair, SpiRange},
+        reply::{self, SaReport},
+        request::{FlushScope, GetSpi, NatT, SaParams, SaRef},
+        types::flags,
+    },
+    sa::{suite, Lifetimes, State, Window},
+    said::{SaProto, Said},
+};
+
+type Done<T> = core::result::Result<T, Errno>;
+
+/// Tries this many random SPIs of a large range before it counts as full.
+const TRIES: u32 = 4096;
+/// Ranges up to this size are searched through.
+const SMALL_RANGE: u32 = 65536;
+
+pub(super) fn get_spi(context: &mut Context<'_>, request: &GetSpi, buf: &mut [u8]) -> Outcome {
+    let spi = free_spi(context, request).ok_or(Errno::Eexist)?;
+    let said = Said {
+        dst: request.dst,
+        spi,
+        proto: request.proto,
+    };
+    let blueprint = Blueprint {
+        said,
+        src: request.src,
+        proxy: request.proxy,
+        ..larval(context, said)
+    };
+    let sa = Sa::new(blueprint).in_band()?;
+    context.control.sadb.insert(sa.clone()).in_band()?;
+    Answer::new(Audience::All, reply::get_spi(buf, context.env.header(), request, &info(&sa)))
+}
+
+/// An SPI of the range that no SA has.
+fn free_spi(context: &Context<'_>, request: &GetSpi) -> Option<u32> {
+    let SpiRange { min, max } = request.range;
+    let is_free = |spi: &u32| {
+        let said = Said {
+            dst: request.dst,
+            spi: *spi,
+            proto: request.proto,
+        };
+        context.control.sadb.get(&said).is_none()
+    };
+    let span = max.checked_sub(min)?;
+    if span < SMALL_RANGE {
+        let size = u64::from(span) + 1;
+        let start = u64::from(crypto::random_u32()) % size;
+        return (0..size)
+            .filter_map(|i| min.checked_add(u32::try_from((start + i) % size).ok()?))
+            .find(is_free);
+    }
+    (0..TRIES)
+        .map(|_| {
+            let offset = u64::from(crypto::random_u32()) % (u64::from(span) + 1);
+            min.saturating_add(u32::try_from(offset).unwrap_or(0))
+        })
+        .find(is_free)
+}
+
+fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
+    let inbound = route::is_local(context.net, &said.dst);
+    Blueprint {
+        said,
+        src: Said::any(&said.dst),
+        proxy: None,
+        inbound,
+        state: State::Larval,
+        auth: 0,
+        encrypt: 0,
+        auth_key_bits: 0,
+        enc_key_bits: 0,
+        flags: u32::from(inbound),
+        saref: context.control.sadb.new_saref(),
+        refhim: 0,
+        window: Window::default(),
+        life: Lifetimes::added(time::uptime_secs()),
+        ident_src: None,
+        ident_dst: None,
+        nat_kind: 0,
+        nat_sport: 0,
+        nat_dport: 0,
+        nat_oa: None,
+        xform: Xform::None,
+    }
+}
+
+fn own(ident: Option<&ext::Ident<'_>>) -> Result<Option<Ident>> {
+    let Some(ident) = ident else { return Ok(None) };
+    let mut data = KVec::with_capacity(ident.data.len(), GFP_KERNEL)?;
+    data.extend_from_slice(ident.data, GFP_KERNEL)?;
+    Ok(Some(Ident {
+        kind: ident.kind,
+        id: ident.id,
+        data,
+    }))
+}
+
+fn lent(ident: Option<&Ident>) -> Option<ext::Ident<'_>> {
+    ident.map(|i| ext::Ident {
+        kind: i.kind,
+        id: i.id,
+        data: &i.data,
+    })
+}
+
+/// The key, or an empty one.
+fn key_of(key: Option<ext::Key<'_>>) -> ext::Key<'_> {
+    key.unwrap_or(ext::Key { bits: 0, bytes: &[] })
+}
+
+/// The transform that the parameters ask for.
+fn xform(params: &SaParams<'_>) -> Done<Xform> {
+    let (auth, encrypt) = (key_of(params.auth_key), key_of(params.encrypt_key));
+    match params.said.proto {
+        SaProto::Ipip => Ok(Xform::Ipip),
+        SaProto::Esp => {
+            let suite = suite(
+                params.sa.auth,
+                params.sa.encrypt,
+                auth.bits,
+                encrypt.bits,
+            )
+            .map_err(|e| Errno::from_code(e.errno().unsigned_abs() as u8).unwrap_or(Errno::Einval))?;
+            let esp = Esp::new(suite, auth.bytes, encrypt.bytes);
+            esp.map(Xform::Esp).map_err(|e| match e {
+                // The kernel has no such algorithm.
+                ENOENT => Errno::Eproto,
+                e => crate::error::errno_of(e),
+            })
+        }
+        SaProto::Ah | SaProto::Comp | SaProto::Int => Err(Errno::Einval),
+    }
+}
+
+fn lifetimes(params: &SaParams<'_>, now: u64) -> Lifetimes {
+    let mut life = Lifetimes::added(now);
+    if let Some(hard) = &params.hard {
+        life.alloc.limit_hard(hard.allocations.into());
+        life.bytes.limit_hard(hard.bytes);
+        life.addtime.limit_hard(hard.addtime);
+        life.usetime.limit_hard(hard.usetime);
+        life.packets.limit_hard(hard.packets.into());
+    }
+    if let Some(soft) = &params.soft {
+        life.alloc.limit_soft(soft.allocations.into());
+        life.bytes.limit_soft(soft.bytes);
+        life.addtime.limit_soft(soft.addtime);
+        life.usetime.limit_soft(soft.usetime);
+        life.packets.limit_soft(soft.packets.into());
+    }
+    life
+}
+
+/// Everything that ADD and UPDATE say about an SA. Fails before anything is changed.
+fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint> {
+    let base = larval(context, params.said);
+    let saref = params.saref.unwrap_or(SarefPair { me: 0, him: 0 });
+    Ok(Blueprint {
+        src: params.src,
+        proxy: params.proxy,
+        state: State::Mature,
+        auth: params.sa.auth,
+        encrypt: params.sa.encrypt,
+        auth_key_bits: key_of(params.auth_key).bits,
+        enc_key_bits: key_of(params.encrypt_key).bits,
+        flags: (params.sa.flags & !flags::PFS) | base.flags,
+        saref: if saref.me != 0 { saref.me } else { base.saref },
+        refhim: saref.him,
+        window: Window::new(params.sa.replay.into()).ok_or(Errno::Einval)?,
+        life: lifetimes(params, time::uptime_secs()),
+        ident_src: own(params.ident_src.as_ref()).in_band()?,
+        ident_dst: own(params.ident_dst.as_ref()).in_band()?,
+        nat_kind: params.nat_t.kind.unwrap_or(0),
+        nat_sport: params.nat_t.sport.unwrap_or(0),
+        nat_dport: params.nat_t.dport.unwrap_or(0),
+        nat_oa: params.nat_t.oa,
+        xform: xform(params)?,
+        ..base
+    })
+}
+
+/// An SA as replies describe it.
+fn report<'a>(sa: &'a Sa) -> SaReport<'a> {
+    let life = sa.hot(|hot| hot.life);
+    let some = |l: ext::Lifetime| (l != ext::Lifetime::default()).then_some(l);
+    let (sport, dport) = sa.nat_ports();
+    let natted = sa.fixed.nat_kind != 0;
+    SaReport {
+        sa: info(sa),
+        src: sa.fixed.src,
+        dst: sa.said().dst,
+        proxy: sa.fixed.proxy,
+        current: Some(current(&life)),
+        hard: some(limits(&life, Limit::Hard)),
+        soft: some(limits(&life, Limit::Soft)),
+        ident_src: lent(sa.fixed.ident_src.as_ref()),
+        ident_dst: lent(sa.fixed.ident_dst.as_ref()),
+        nat_t: NatT {
+            kind: natted.then_some(sa.fixed.nat_kind),
+            sport: natted.then_some(sport),
+            dport: natted.then_some(dport),
+            oa: sa.fixed.nat_oa,
+        },
+        saref: Some(SarefPair {
+            me: sa.fixed.saref,
+            him: sa.fixed.refhim,
+        }),
+    }
+}
+
+pub(super) fn add(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut [u8]) -> Outcome {
+    if context.control.sadb.get(&params.said).is_some() {
+        return Err(Errno::Eexist);
+    }
+    let blueprint = blueprint(context, params)?;
+    let sa = Sa::new(blueprint).in_band()?;
+    context.control.sadb.insert(sa.clone()).in_band()?;
+    Answer::new(Audience::All, reply::add(buf, context.env.header(), &report(&sa)))
+}
+
+pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut [u8]) -> Outcome {
+    let old = context.control.sadb.get(&params.said).ok_or(Errno::Enoent)?;
+    let sa = if params.changes_ports_only() {
+        old.set_nat_ports(params.nat_t.sport.unwrap_or(0), params.nat_t.dport.unwrap_or(0));
+        old
+    } else {
+        replace(context, params, &old)?
+    };
+    Answer::new(Audience::All, reply::update(buf, context.env.header(), &report(&sa)))
+}
+
+/// Puts a new SA in the place of `old`; it was added when the old one was.
+fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<Arc<Sa>> {
+    let mut blueprint = blueprint(context, params)?;
+    blueprint.life.addtime.count = old.hot(|hot| hot.life.addtime.count);
+    if params.saref.is_none() {
+        blueprint.saref = old.fixed.saref;
+        blueprint.refhim = old.fixed.refhim;
+    }
+    let sa = Sa::new(blueprint).in_band()?;
+    context.control.sadb.replace(sa.clone()).in_band()?;
+    Ok(sa)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, which: &SaRef, buf: &mut [u8]) -> Outcome {
+    let sa = context.control.sadb.get(&which.said).ok_or(Errno::Esrch)?;
+    context.control.sadb.remove_group(&which.said);
+    Answer::new(
+        Audience::All,
+        reply::delete(buf, context.env.header(), which, sa.fixed.saref),
+    )
+}
+
+pub(super) fn get(context: &mut Context<'_>, which: &SaRef, buf: &mut [u8]) -> Outcome {
+    let sa = context.control.sadb.get(&which.said).ok_or(Errno::Esrch)?;
+    Answer::new(Audience::Sender, reply::get(buf, context.env.header(), &report(&sa)))
+}
+
+pub(super) fn flush(context: &mut Context<'_>, scope: &FlushScope, buf: &mut [u8]) -> Outcome {
+    match scope {
+        FlushScope::All => context.control.sadb.flush(None),
+        FlushScope::Proto(proto) => context.control.sadb.flush(Some(*proto)),
+        FlushScope::Nothing => {}
+    }
+    Answer::new(Audience::All, reply::echo(buf, &context.env, None))
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `/proc/net/ipsec` and the flat names beside it. The formats are [`klips_core::text`]'s.
+
+use crate::{
+    error::Discard,
+    instance::Instance,
+    kapi::{
+        net::Net,
+        proc_fs::{Entry, Listing, Writer},
+        sysctl::Table,
+    },
+    sadb::{sa::Sa, Place},
+    sysctl::Switches,
+    xform::Xform,
+};
+use core::fmt::{Result as FmtResult, Write};
+use kernel::{prelude::*, sync::rcu};
+use klips_core::{
+    addr::Net as Network,
+    eroute::Selector,
+    text::{ErouteRow, SaRow, SpigrpRow, TncfgRow, VersionRow},
+};
+
+/// The version that `/proc/net/ipsec_version` tells.
+pub(crate) const VERSION: &str = "0.1.0";
+
+/// Readable by root only, as the classic module has it.
+const PRIVATE: u16 = 0o400;
+const PUBLIC: u16 = 0o444;
+
+struct Eroutes;
+
+impl Listing for Eroutes {
+    type Owner = Instance;
+    type Key = Selector;
+
+    fn next(owner: &Instance, last: Option<&Selector>) -> Option<Selector> {
+        owner.tables.control.lock().eroutes.next(last)
+    }
+
+    fn show(owner: &Instance, key: &Selector, out: &mut Writer<'_>) -> FmtResult {
+        let eroute = owner.tables.control.lock().eroutes.at(key);
+        let Some(eroute) = eroute else { return Ok(()) };
+        let row = ErouteRow {
+            count: eroute.count(),
+            selector: eroute.selector,
+            said: eroute.said,
+        };
+        write!(out, "{row}")
+    }
+}
+
+struct Sas;
+
+impl Listing for Sas {
+    type Owner = Instance;
+    type Key = Place;
+
+    fn next(owner: &Instance, last: Option<&Place>) -> Option<Place> {
+        owner.tables.control.lock().sadb.next_place(last)
+    }
+
+    fn show(owner: &Instance, key: &Place, out: &mut Writer<'_>) -> FmtResult {
+        let sa = owner.tables.control.lock().sadb.at(key);
+        sa.map_or(Ok(()), |sa| show_sa(&sa, out))
+    }
+}
+
+fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
+    let fixed = &sa.fixed;
+    let policy = {
+        let guard = rcu::read_lock();
+        sa.policy.read(&guard).copied()
+    };
+    let policy = policy.map(|p| {
+        let net = |addr, mask| Network { addr, mask };
+        (
+            net(p.key.src_addr(), p.mask.src_addr()),
+            net(p.key.dst_addr(), p.mask.dst_addr()),
+        )
+    });
+    let mut iv = [0u8; 16];
+    let (natsport, natdport) = sa.nat_ports();
+    let (iv_len, auth_bits) = match &fixed.xform {
+        Xform::Esp(esp) => (esp.iv_len(), esp.auth_bits()),
+        _ => (0, 0),
+    };
+    let mut row = SaRow {
+        said: fixed.said,
+        enc: fixed.encrypt,
+        auth: fixed.auth,
+        inbound: fixed.inbound,
+        src: Some(fixed.src),
+        policy,
+        flags: sa.flags(),
+        auth_bits,
+        auth_key_bits: fixed.auth_key_bits,
+        enc_key_bits: fixed.enc_key_bits,
+        now: crate::kapi::time::uptime_secs(),
+        natencap: sa.nat_encap(),
+        natsport,
+        natdport,
+        refcount: 1,
+        saref: fixed.saref,
+        refhim: fixed.refhim,
+        ..SaRow::default()
+    };
+    sa.hot(|hot| {
+        row.window = hot.window;
+        row.life = hot.life;
+        row.ooo_errs = hot.ooo_errs;
+        row.auth_errs = hot.auth_errs;
+        row.encr_size_errs = hot.size_errs;
+        row.encr_pad_errs = hot.pad_errs;
+        iv = hot.iv;
+    });
+    row.iv = iv.get(..iv_len).unwrap_or(&[]);
+    write!(out, "{row}")
+}
+
+struct Groups;
+
+impl Listing for Groups {
+    type Owner = Instance;
+    type Key = Place;
+
+    fn next(owner: &Instance, last: Option<&Place>) -> Option<Place> {
+        Sas::next(owner, last)
+    }
+
+    fn show(owner: &Instance, key: &Place, out: &mut Writer<'_>) -> FmtResult {
+        let members = {
+            let control = owner.tables.control.lock();
+            control.sadb.at(key).map(|sa| control.sadb.members(&sa))
+        };
+        members.map_or(Ok(()), |members| write!(out, "{}", SpigrpRow { members: &members }))
+    }
+}
+
+/// The attachments; keyed by the position of the device.
+struct Attachments;
+
+impl Listing for Attachments {
+    type Owner = Instance;
+    type Key = usize;
+
+    fn next(owner: &Instance, last: Option<&usize>) -> Option<usize> {
+        let next = last.map_or(0, |n| n.saturating_add(1));
+        let guard = rcu::read_lock();
+        (next < owner.devices(&guard).len()).then_some(next)
+    }
+
+    fn show(owner: &Instance, key: &usize, out: &mut Writer<'_>) -> FmtResult {
+        let guard = rcu::read_lock();
+        let Some(dev) = owner.devices(&guard).get(*key) else { return Ok(()) };
+        let phys = dev.data().attachment(&guard).map(|a| (a.port().name(), a.port().mtu()));
+        let name = dev.port().name();
+        let row = TncfgRow {
+            name: name.as_str(),
+            mtu: dev.port().mtu(),
+            remembered_mtu: dev.data().remembered_mtu(),
+            physical: phys.as_ref().map(|(name, mtu)| (name.as_str(), *mtu)),
+        };
+        write!(out, "{row}")
+    }
+}
+
+struct Version;
+
+impl Listing for Version {
+    type Owner = Instance;
+    type Key = ();
+
+    fn next(_owner: &Instance, last: Option<&()>) -> Option<()> {
+        last.is_none().then_some(())
+    }
+
+    fn show(_owner: &Instance, _key: &(), out: &mut Writer<'_>) -> FmtResult {
+        let row = VersionRow {
+            product: "KLIPS",
+            version: VERSION,
+        };
+        write!(out, "{row}")
+    }
+}
+
+/// One line for each reason to discard.
+struct Reasons;
+
+impl Listing for Reasons {
+    type Owner = Instance;
+    type Key = usize;
+
+    fn next(_owner: &Instance, last: Option<&usize>) -> Option<usize> {
+        let next = last.map_or(0, |n| n.saturating_add(1));
+        (next < Discard::COUNT).then_some(next)
+    }
+
+    fn show(owner: &Instance, key: &usize, out: &mut Writer<'_>) -> FmtResult {
+        let Some(why) = Discard::ALL.get(*key) else { return Ok(()) };
+        writeln!(out, "{} {}", why.name(), owner.drops.get(*why))
+    }
+}
+
+/// The files of one namespace. Field order is removal order: children before their directories.
+pub(crate) struct Files {
+    _links: [Entry; 5],
+    _files: [Entry; 6],
+    _directories: [Entry; 4],
+    _root: Entry,
+    _sysctl: Table<3>,
+}
+
+impl Files {
+    /// Makes them. Process context. What was made is removed again when something fails.
+    pub(crate) fn new(net: &Net, switches: &Switches) -> Result<Self> {
+        let root = Entry::directory(net, None, c"ipsec")?;
+        let eroute = Entry::directory(net, Some(&root), c"eroute")?;
+        let spi = Entry::directory(net, Some(&root), c"spi")?;
+        let spigrp = Entry::directory(net, Some(&root), c"spigrp")?;
+        let stats = Entry::directory(net, Some(&root), c"stats")?;
+        let files = [
+            Entry::listing::<Eroutes>(net, Some(&eroute), c"all", PRIVATE)?,
+            Entry::listing::<Sas>(net, Some(&spi), c"all", PRIVATE)?,
+            Entry::listing::<Groups>(net, Some(&spigrp), c"all", PRIVATE)?,
+            Entry::listing::<Attachments>(net, Some(&root), c"tncfg", PRIVATE)?,
+            Entry::listing::<Version>(net, Some(&root), c"version", PUBLIC)?,
+            Entry::listing::<Reasons>(net, Some(&stats), c"drops", PRIVATE)?,
+        ];
+        let links = [
+            Entry::symlink(net, c"ipsec_eroute", c"ipsec/eroute/all")?,
+            Entry::symlink(net, c"ipsec_spi", c"ipsec/spi/all")?,
+            Entry::symlink(net, c"ipsec_spigrp", c"ipsec/spigrp/all")?,
+            Entry::symlink(net, c"ipsec_tncfg", c"ipsec/tncfg")?,
+            Entry::symlink(net, c"ipsec_version", c"ipsec/version")?,
+        ];
+        Ok(Self {
+            _links: links,
+            _files: files,
+            _directories: [eroute, spi, spigrp, stats],
+            _root: root,
+            _sysctl: switches.register(net)?,
+        })
+    }
+}

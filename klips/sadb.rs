@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The SA database: found by SAID without a lock, changed under the namespace's mutex, listed in the classic order.
+
+pub(crate) mod sa;
+
+use crate::kapi::{
+    rcu::{Graveyard, Prepared, Rcu},
+    rcu_map::{new_map, Map, MapWriter},
+};
+use core::{cmp::Reverse, net::IpAddr};
+use heapless::Vec;
+use kernel::{
+    prelude::*,
+    rbtree::{RBTree, RBTreeNode},
+    sync::{rcu::Guard, Arc},
+};
+use klips_core::said::{SaProto, Said};
+use sa::{Policy, Sa};
+
+/// The most SAs that a packet goes through.
+pub(crate) const MAX_GROUP: usize = 4;
+
+/// A group as a packet meets it.
+pub(crate) type Bundle<'g> = Vec<&'g Arc<Sa>, MAX_GROUP>;
+
+/// The readers' side.
+pub(crate) struct Sadb(Map<Sa>);
+
+impl Sadb {
+    /// The SA called `said`. Any context.
+    #[inline]
+    pub(crate) fn get<'g>(&'g self, said: &Said, guard: &'g Guard) -> Option<&'g Arc<Sa>> {
+        self.0.get(said, guard)
+    }
+
+    /// `sa` and those that follow it in its group; `None` if there are more than a packet can take.
+    #[inline]
+    pub(crate) fn bundle<'g>(sa: &'g Arc<Sa>, guard: &'g Guard) -> Option<Bundle<'g>> {
+        let mut bundle = Bundle::new();
+        let mut at = Some(sa);
+        while let Some(sa) = at {
+            bundle.push(sa).ok()?;
+            at = sa.next.read(guard);
+        }
+        Some(bundle)
+    }
+}
+
+/// Orders the listing: bucket of the classic hash, newest first within it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    bucket: u32,
+    age: Reverse<u64>,
+}
+
+impl Place {
+    fn new(said: &Said, serial: u64) -> Self {
+        let spi = u32::from_ne_bytes(said.spi.to_be_bytes());
+        let dst = match said.dst {
+            IpAddr::V4(a) => u32::from_ne_bytes(a.octets()),
+            IpAddr::V6(_) => 0,
+        };
+        let sum = spi.wrapping_add(dst).wrapping_add(u32::from(said.proto.ip_proto()));
+        Self {
+            bucket: sum % 257,
+            age: Reverse(serial),
+        }
+    }
+}
+
+struct Listed {
+    sa: Arc<Sa>,
+}
+
+/// The writer's side, under the namespace's mutex.
+pub(crate) struct SadbWriter {
+    map: MapWriter<Sa>,
+    listing: RBTree<Place, Listed>,
+    places: RBTree<Said, Place>,
+    serial: u64,
+    saref: u32,
+    yard: Arc<Graveyard>,
+}
+
+/// Makes an empty database. Process context.
+pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
+    let (map, writer) = new_map(yard.clone())?;
+    Ok((
+        Sadb(map),
+        SadbWriter {
+            map: writer,
+            listing: RBTree::new(),
+            places: RBTree::new(),
+            serial: 0,
+            saref: 0,
+            yard: yard.clone(),
+        },
+    ))
+}
+
+impl SadbWriter {
+    /// The SA called `said`.
+    pub(crate) fn get(&self, said: &Said) -> Option<Arc<Sa>> {
+        self.map.get(said)
+    }
+
+    /// A reference number that was not given out before.
+    pub(crate) fn new_saref(&mut self) -> u32 {
+        self.saref = self.saref.wrapping_add(1).max(1);
+        self.saref
+    }
+
+    /// Puts a new SA in. The caller has made sure that its name is free. All or nothing.
+    pub(crate) fn insert(&mut self, sa: Arc<Sa>) -> Result {
+        let said = sa.said();
+        let place = Place::new(&said, self.serial);
+        let entry = MapWriter::prepare(sa.clone())?;
+        let listed = RBTreeNode::new(place, Listed { sa }, GFP_KERNEL)?;
+        let named = RBTreeNode::new(said, place, GFP_KERNEL)?;
+        self.serial = self.serial.wrapping_add(1);
+        self.listing.insert(listed);
+        self.places.insert(named);
+        self.map.put(entry);
+        Ok(())
+    }
+
+    /// Puts `new` in place of the SA of the same name, in one step for packets; it inherits group and policy.
+    pub(crate) fn replace(&mut self, new: Arc<Sa>) -> Result {
+        let said = new.said();
+        let old = self.map.get(&said).ok_or(ENOENT)?;
+        let entry = MapWriter::prepare(new.clone())?;
+        let next = self.successor(&old).map(Rcu::prepare).transpose()?;
+        let prev = old.prev().and_then(|prev| self.map.get(&prev));
+        let link = prev.as_ref().map(|_| Rcu::prepare(new.clone())).transpose()?;
+        let policy = {
+            let guard = kernel::sync::rcu::read_lock();
+            old.policy.read(&guard).copied()
+        };
+        let policy = policy.map(Rcu::prepare).transpose()?;
+        new.next.publish(next, &self.yard);
+        new.policy.publish(policy, &self.yard);
+        new.set_prev(old.prev());
+        self.map.put(entry);
+        if let Some(prev) = prev {
+            prev.next.publish(link, &self.yard);
+        }
+        if let Some(listed) = self.places.get(&said).and_then(|place| self.listing.get_mut(place)) {
+            listed.sa = new;
+        }
+        // The old SA keeps its link: a packet that holds it must not find its group shorter.
+        Ok(())
+    }
+
+    fn successor(&self, sa: &Sa) -> Option<Arc<Sa>> {
+        let guard = kernel::sync::rcu::read_lock();
+        sa.next.read(&guard).cloned()
+    }
+
+    fn head_of(&self, sa: &Arc<Sa>) -> Arc<Sa> {
+        let mut head = sa.clone();
+        while let Some(prev) = head.prev().and_then(|prev| self.map.get(&prev)) {
+            head = prev;
+        }
+        head
+    }
+
+    /// Removes the SA called `said` with its whole group. `false` if there is none.
+    pub(crate) fn remove_group(&mut self, said: &Said) -> bool {
+        let Some(sa) = self.map.get(said) else { return false };
+        let mut at = Some(self.head_of(&sa));
+        while let Some(sa) = at {
+            at = self.successor(&sa);
+            self.take(&sa);
+        }
+        true
+    }
+
+    fn take(&mut self, sa: &Arc<Sa>) {
+        sa.kill();
+        let said = sa.said();
+        self.map.remove(&said);
+        if let Some(place) = self.places.remove(&said) {
+            self.listing.remove(&place);
+        }
+        // The link to the next SA stays: a packet that reads the chain while the group goes must not find it shorter.
+        sa.set_prev(None);
+    }
+
+    /// Removes every SA of `proto`, or all; an SA takes its group with it.
+    pub(crate) fn flush(&mut self, proto: Option<SaProto>) {
+        let mut last = None;
+        while let Some(place) = self.next_place(last.as_ref()) {
+            last = Some(place);
+            let said = self.listing.get(&place).map(|listed| listed.sa.said());
+            if let Some(said) = said.filter(|said| proto.is_none_or(|p| p == said.proto)) {
+                self.remove_group(&said);
+            }
+        }
+    }
+
+    /// Links `first` to `second`: packets meet `second` next.
+    ///
+    /// `EEXIST`: `first` has a successor, `second` a predecessor, or they would form a ring. `EINVAL`: the group would be
+    /// larger than packets can take.
+    pub(crate) fn link(&mut self, first: &Arc<Sa>, second: &Arc<Sa>) -> Result {
+        if first.next.is_some() || second.prev().is_some() || Arc::ptr_eq(&self.head_of(first), second) {
+            return Err(EEXIST);
+        }
+        if self.count_from(&self.head_of(first)) + self.count_from(second) > MAX_GROUP {
+            return Err(EINVAL);
+        }
+        let link = Rcu::prepare(second.clone())?;
+        second.set_prev(Some(first.said()));
+        first.next.publish(Some(link), &self.yard);
+        Ok(())
+    }
+
+    fn count_from(&self, sa: &Arc<Sa>) -> usize {
+        let mut n = 0;
+        let mut at = Some(sa.clone());
+        while let Some(sa) = at {
+            n += 1;
+            at = self.successor(&sa);
+        }
+        n
+    }
+
+    /// Dissolves the group that `sa` is in.
+    pub(crate) fn unlink_group(&mut self, sa: &Arc<Sa>) {
+        let mut at = Some(self.head_of(sa));
+        while let Some(sa) = at {
+            at = self.successor(&sa);
+            sa.next.publish(None, &self.yard);
+            sa.set_prev(None);
+        }
+    }
+
+    /// Sets the inbound policy of a tunnel.
+    pub(crate) fn set_policy(&self, sa: &Sa, policy: Prepared<Policy>) {
+        sa.policy.publish(Some(policy), &self.yard);
+    }
+
+    /// The first SA of the chain that starts at `sa` that `wanted` says yes to.
+    pub(crate) fn find_in_chain(&self, sa: Arc<Sa>, wanted: impl Fn(&Sa) -> bool) -> Option<Arc<Sa>> {
+        let mut at = Some(sa);
+        while let Some(sa) = at {
+            if wanted(&sa) {
+                return Some(sa);
+            }
+            at = self.successor(&sa);
+        }
+        None
+    }
+
+    /// The SAIDs of `sa` and those behind it.
+    pub(crate) fn members(&self, sa: &Arc<Sa>) -> Vec<Said, MAX_GROUP> {
+        let mut said = Vec::new();
+        let mut at = Some(sa.clone());
+        while let Some(sa) = at {
+            if said.push(sa.said()).is_err() {
+                break;
+            }
+            at = self.successor(&sa);
+        }
+        said
+    }
+
+    /// The place after `last` in the listing, or the first.
+    pub(crate) fn next_place(&self, last: Option<&Place>) -> Option<Place> {
+        let Some(last) = last else {
+            return self.listing.cursor_front().map(|c| *c.current().0);
+        };
+        let cursor = self.listing.cursor_lower_bound(last)?;
+        let (at, _) = cursor.current();
+        if at > last {
+            return Some(*at);
+        }
+        cursor.peek_next().map(|(next, _)| *next)
+    }
+
+    /// The SA at `place`, if it is still there.
+    pub(crate) fn at(&self, place: &Place) -> Option<Arc<Sa>> {
+        self.listing.get(place).map(|listed| listed.sa.clone())
+    }
+}

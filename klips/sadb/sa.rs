@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One live security association.
+//!
+//! What never changes stands in plain fields; what packets change is under one short lock of the SA's own; links and policy
+//! are replaced under RCU by the control path, which is serialised by the namespace's mutex.
+
+use crate::{
+    error::Discard,
+    kapi::{lock::BhLock, rcu::Rcu, rcu_map::Keyed, time},
+    xform::Xform,
+};
+use core::{
+    net::IpAddr,
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU8, Ordering},
+};
+use kernel::{prelude::*, sync::Arc};
+use klips_core::{
+    addr::{addr_bits, Family},
+    eroute::Key,
+    pfkey::types::natt_type,
+    sa::{Expiry, Lifetimes, ReplayError, State, Window},
+    said::{SaProto, Said},
+    text::NatEncap,
+};
+
+/// An identity as it was given over PF_KEY.
+pub(crate) struct Ident {
+    /// Type, 1..=4.
+    pub(crate) kind: u16,
+    /// Number, for types that have one.
+    pub(crate) id: u64,
+    /// Text with its terminator and padding.
+    pub(crate) data: KVec<u8>,
+}
+
+/// The inner packets that an inbound IPIP SA may carry.
+#[derive(Clone, Copy)]
+pub(crate) struct Policy {
+    /// Networks as given; ports and protocol are not looked at on receipt.
+    pub(crate) key: Key,
+    /// Masks of `key`.
+    pub(crate) mask: Key,
+}
+
+impl Policy {
+    /// Whether a packet between these addresses may come out of the tunnel.
+    pub(crate) fn allows(&self, src: &IpAddr, dst: &IpAddr) -> bool {
+        Family::of(src) == self.key.family
+            && Family::of(dst) == self.key.family
+            && addr_bits(src) & self.mask.src == self.key.src & self.mask.src
+            && addr_bits(dst) & self.mask.dst == self.key.dst & self.mask.dst
+    }
+}
+
+/// What packets change.
+pub(crate) struct Hot {
+    /// Sequence numbers.
+    pub(crate) window: Window,
+    /// Counters and limits.
+    pub(crate) life: Lifetimes,
+    /// A soft limit was reported.
+    pub(crate) soft_reported: bool,
+    /// Packets that the window refused.
+    pub(crate) ooo_errs: u32,
+    /// Packets whose ICV was wrong.
+    pub(crate) auth_errs: u32,
+    /// Packets of a length that the cipher cannot take.
+    pub(crate) size_errs: u32,
+    /// Packets whose padding was not 1, 2, 3, ….
+    pub(crate) pad_errs: u32,
+    /// The IV used last; before the first packet, a random one.
+    pub(crate) iv: [u8; 16],
+}
+
+/// What an SA is made from.
+pub(crate) struct Blueprint {
+    pub(crate) said: Said,
+    pub(crate) src: IpAddr,
+    pub(crate) proxy: Option<IpAddr>,
+    pub(crate) inbound: bool,
+    pub(crate) state: State,
+    pub(crate) auth: u8,
+    pub(crate) encrypt: u8,
+    pub(crate) auth_key_bits: u16,
+    pub(crate) enc_key_bits: u16,
+    pub(crate) flags: u32,
+    pub(crate) saref: u32,
+    pub(crate) refhim: u32,
+    pub(crate) window: Window,
+    pub(crate) life: Lifetimes,
+    pub(crate) ident_src: Option<Ident>,
+    pub(crate) ident_dst: Option<Ident>,
+    pub(crate) nat_kind: u8,
+    pub(crate) nat_sport: u16,
+    pub(crate) nat_dport: u16,
+    pub(crate) nat_oa: Option<IpAddr>,
+    pub(crate) xform: Xform,
+}
+
+/// A security association.
+#[pin_data]
+pub(crate) struct Sa {
+    /// What it was made from; flags, state and ports below supersede it.
+    pub(crate) fixed: Blueprint,
+    state: AtomicU8,
+    flags: AtomicU32,
+    nat_sport: AtomicU16,
+    nat_dport: AtomicU16,
+    /// The next SA of the group, in the order that packets meet them.
+    pub(crate) next: Rcu<Arc<Sa>>,
+    /// The SA before this one. Written under the namespace's mutex.
+    #[pin]
+    prev: BhLock<Option<Said>>,
+    /// Inbound policy (IPIP only).
+    pub(crate) policy: Rcu<Policy>,
+    #[pin]
+    hot: BhLock<Hot>,
+}
+
+/// A limit that was exceeded, to be reported.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Soft,
+    Hard,
+}
+
+impl Sa {
+    /// Makes an SA that nobody can find yet. Process context.
+    pub(crate) fn new(blueprint: Blueprint) -> Result<Arc<Self>> {
+        let hot = Hot {
+            window: blueprint.window,
+            life: blueprint.life,
+            soft_reported: false,
+            ooo_errs: 0,
+            auth_errs: 0,
+            size_errs: 0,
+            pad_errs: 0,
+            iv: {
+                let mut iv = [0; 16];
+                crate::kapi::crypto::random(&mut iv);
+                iv
+            },
+        };
+        let (state, flags) = (blueprint.state.number(), blueprint.flags);
+        let (sport, dport) = (blueprint.nat_sport, blueprint.nat_dport);
+        Arc::pin_init(
+            pin_init!(Self {
+                fixed: blueprint,
+                state: AtomicU8::new(state),
+                flags: AtomicU32::new(flags),
+                nat_sport: AtomicU16::new(sport),
+                nat_dport: AtomicU16::new(dport),
+                next: Rcu::empty(),
+                prev <- BhLock::new(None),
+                policy: Rcu::empty(),
+                hot <- BhLock::new(hot),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Its name.
+    #[inline]
+    pub(crate) fn said(&self) -> Said {
+        self.fixed.said
+    }
+
+    /// Its state.
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        State::from_number(self.state.load(Ordering::Acquire)).unwrap_or(State::Dead)
+    }
+
+    /// Ends the SA: no packet that looks at the state from now on uses it.
+    pub(crate) fn kill(&self) {
+        self.state.store(State::Dead.number(), Ordering::Release);
+    }
+
+    fn fade(&self) {
+        let _ = self.state.compare_exchange(
+            State::Mature.number(),
+            State::Dying.number(),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// PF_KEY flags, with the inbound bit.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// Sets more flags.
+    pub(crate) fn add_flags(&self, flags: u32) {
+        self.flags.fetch_or(flags, Ordering::Relaxed);
+    }
+
+    /// NAT-T ports, host byte order.
+    pub(crate) fn nat_ports(&self) -> (u16, u16) {
+        (self.nat_sport.load(Ordering::Relaxed), self.nat_dport.load(Ordering::Relaxed))
+    }
+
+    /// Moves the NAT-T ports; 0 leaves one as it is.
+    pub(crate) fn set_nat_ports(&self, sport: u16, dport: u16) {
+        if sport != 0 {
+            self.nat_sport.store(sport, Ordering::Relaxed);
+        }
+        if dport != 0 {
+            self.nat_dport.store(dport, Ordering::Relaxed);
+        }
+    }
+
+    /// UDP encapsulation, for the listing.
+    pub(crate) fn nat_encap(&self) -> NatEncap {
+        match self.fixed.nat_kind {
+            natt_type::NONE => NatEncap::None,
+            natt_type::NON_IKE => NatEncap::NonIke,
+            natt_type::NON_ESP => NatEncap::NonEsp,
+            _ => NatEncap::Unknown,
+        }
+    }
+
+    /// The SA before this one in its group.
+    pub(crate) fn prev(&self) -> Option<Said> {
+        self.prev.with(|prev| *prev)
+    }
+
+    /// Sets the SA before this one.
+    pub(crate) fn set_prev(&self, said: Option<Said>) {
+        self.prev.with(|prev| *prev = said);
+    }
+
+    /// Looks at, or changes, what packets change. Short, no sleeping.
+    #[inline]
+    pub(crate) fn hot<R>(&self, f: impl FnOnce(&mut Hot) -> R) -> R {
+        self.hot.with(f)
+    }
+
+    /// Whether the next outbound packet may use the SA. `Err` is the reason why not; a limit to report comes with it.
+    #[inline]
+    pub(crate) fn begin_send(&self) -> (core::result::Result<u32, Discard>, Option<Limit>) {
+        if !self.state().carries_traffic() {
+            return (Err(Discard::TxSaNotMature), None);
+        }
+        let now = time::uptime_secs();
+        let (seq, limit) = self.hot(|hot| match hot.life.check(now) {
+            Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
+            expiry => {
+                let limit = Self::soft(hot, expiry);
+                match hot.window.take() {
+                    Ok(seq) => (Ok(seq), limit),
+                    Err(_) => (Err(Discard::TxSeqExhausted), Some(Limit::Hard)),
+                }
+            }
+        });
+        self.apply(limit);
+        (seq, limit)
+    }
+
+    /// Counts a packet of `len` bytes, as it stands after this SA's transform.
+    #[inline]
+    pub(crate) fn count(&self, len: usize) {
+        let now = time::uptime_secs();
+        self.hot(|hot| hot.life.count(len, now));
+    }
+
+    /// First check of a received packet: lifetimes, then the sequence number if the protocol has one. Changes nothing but
+    /// error counters.
+    #[inline]
+    pub(crate) fn begin_receive(&self, seq: Option<u32>) -> (core::result::Result<(), Discard>, Option<Limit>) {
+        if !self.state().carries_traffic() {
+            return (Err(Discard::RxSaNotMature), None);
+        }
+        let now = time::uptime_secs();
+        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
+            Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
+            expiry => {
+                // A soft limit is reported once the packet has proved to be genuine, not before.
+                let _ = expiry;
+                (seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq))), None)
+            }
+        });
+        self.apply(limit);
+        (result, limit)
+    }
+
+    /// After the ICV verified: checks the sequence number again and records it. Packets that passed the first check on
+    /// several CPUs are told apart here.
+    #[inline]
+    pub(crate) fn commit_receive(&self, seq: u32) -> core::result::Result<(), Discard> {
+        self.hot(|hot| Self::refuse(hot, |w| w.advance(seq)))
+    }
+
+    /// Counts a genuine packet of `len` bytes after this SA's transform, and reports a soft limit.
+    #[inline]
+    pub(crate) fn end_receive(&self, len: usize) -> Option<Limit> {
+        let now = time::uptime_secs();
+        let limit = self.hot(|hot| {
+            let expiry = hot.life.check(now);
+            hot.life.count(len, now);
+            Self::soft(hot, expiry)
+        });
+        self.apply(limit);
+        limit
+    }
+
+    fn refuse(
+        hot: &mut Hot,
+        f: impl FnOnce(&mut Window) -> core::result::Result<(), ReplayError>,
+    ) -> core::result::Result<(), Discard> {
+        f(&mut hot.window).map_err(|e| {
+            hot.ooo_errs = hot.ooo_errs.saturating_add(1);
+            match e {
+                ReplayError::Zero => Discard::RxSequenceZero,
+                _ => Discard::RxReplayed,
+            }
+        })
+    }
+
+    fn soft(hot: &mut Hot, expiry: Expiry) -> Option<Limit> {
+        if !matches!(expiry, Expiry::Soft(_)) || hot.soft_reported {
+            return None;
+        }
+        hot.soft_reported = true;
+        Some(Limit::Soft)
+    }
+
+    fn apply(&self, limit: Option<Limit>) {
+        match limit {
+            Some(Limit::Hard) => self.kill(),
+            Some(Limit::Soft) => self.fade(),
+            None => {}
+        }
+    }
+}
+
+impl Keyed for Sa {
+    type Key = Said;
+
+    fn key(&self) -> Said {
+        self.fixed.said
+    }
+
+    #[inline]
+    fn hash(said: &Said) -> u64 {
+        let bits = addr_bits(&said.dst);
+        let mut h = u64::from(said.spi) ^ (u64::from(said.proto.ip_proto()) << 32);
+        h = h.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        h ^= (bits as u64) ^ ((bits >> 64) as u64);
+        h = h.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        h ^ (h >> 32)
+    }
+}
+
+/// Whether the SA's protocol has sequence numbers.
+pub(crate) fn has_sequence(proto: SaProto) -> bool {
+    matches!(proto, SaProto::Esp | SaProto::Ah)
+}

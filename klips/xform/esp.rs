@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Encapsulating Security Payload (RFC 4303; AES-GCM: RFC 4106; CBC: RFC 2451, RFC 3602), behind an IPv4 header.
+//!
+//! ```text
+//! | IP header | SPI | sequence | IV | payload | padding, pad length, next header | ICV |
+//!             |<-- associated data -->|<---------------- encrypted --------------->|
+//! ```
+//!
+//! The IV is authenticated with the header in both families of algorithms; the kernel's templates want it counted as
+//! associated data.
+
+use crate::{
+    error::Discard,
+    kapi::{
+        crypto::{self, Aead, Secret, MAX_IV},
+        net::skbuff::Packet,
+    },
+    sadb::sa::Sa,
+};
+use kernel::prelude::*;
+use klips_core::{
+    plan::Step,
+    sa::Suite,
+    wire::{esp, ipv4},
+};
+
+const ESP: u8 = 50;
+
+/// The transform of one ESP SA.
+pub(crate) struct Esp {
+    suite: Suite,
+    aead: Aead,
+}
+
+/// What came out of an ESP packet.
+pub(crate) struct Opened {
+    /// Protocol of what was inside.
+    pub(crate) next_header: u8,
+    /// The padding was what RFC 4303 wants.
+    pub(crate) pad_ok: bool,
+}
+
+impl Esp {
+    /// Makes the transform. Process context.
+    ///
+    /// `EINVAL`: keys of the wrong length; `ENOENT`: the kernel lacks the algorithm.
+    pub(crate) fn new(suite: Suite, auth: &[u8], enc: &[u8]) -> Result<Self> {
+        let (auth, enc) = (
+            auth.get(..suite.auth_key_len).ok_or(EINVAL)?,
+            enc.get(..suite.enc_key_len).ok_or(EINVAL)?,
+        );
+        let mut key = Secret::with_capacity(suite.key_len())?;
+        if !suite.aead {
+            key.push(&suite.authenc_header())?;
+            key.push(auth)?;
+        }
+        key.push(enc)?;
+        let aead = Aead::new(suite.driver, &key, suite.icv_len)?;
+        Ok(Self { suite, aead })
+    }
+
+    /// Hash size in bits as the listing shows it.
+    pub(crate) fn auth_bits(&self) -> u16 {
+        self.suite.auth_bits
+    }
+
+    /// Length of the IV in bytes.
+    pub(crate) fn iv_len(&self) -> usize {
+        self.suite.iv_len
+    }
+
+    pub(super) fn step(&self) -> Step {
+        Step::Esp {
+            iv_len: self.suite.iv_len,
+            block: self.suite.block,
+            icv_len: self.suite.icv_len,
+        }
+    }
+
+    /// The IV for packet `seq`.
+    ///
+    /// A counter mode must never see an IV twice under one key: it gets the sequence number, which an SA gives out once
+    /// (it is taken under the SA's lock and ends at 2^32 - 1). CBC must see IVs that nobody can predict (RFC 3602 section 2): random.
+    fn iv(&self, sa: &Sa, seq: u32) -> [u8; MAX_IV] {
+        let mut iv = [0u8; MAX_IV];
+        if self.suite.aead {
+            if let Some(low) = iv.get_mut(4..8) {
+                low.copy_from_slice(&seq.to_be_bytes());
+            }
+        } else if let Some(used) = iv.get_mut(..self.suite.iv_len) {
+            crypto::random(used);
+        }
+        sa.hot(|hot| hot.iv = iv);
+        iv
+    }
+
+    /// Encrypts the payload of the IPv4 packet and makes it an ESP packet.
+    pub(super) fn encap(&self, sa: &Sa, seq: u32, packet: &mut Packet) -> Result<(), Discard> {
+        let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::TxBadBundle)?;
+        let head = esp::HEADER_LEN + self.suite.iv_len;
+        let tail = esp::pad_len(view.payload_len(), self.suite.block);
+        let end = view.total_len;
+        packet.trim(end);
+        packet.put(tail + self.suite.icv_len).map_err(|_| Discard::TxNoMemory)?;
+        packet.push(head).map_err(|_| Discard::TxNoMemory)?;
+        let iv = self.iv(sa, seq);
+        let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
+        let bytes = packet.bytes_mut();
+        // The IP header moves to the new front.
+        bytes.copy_within(head..head + view.header_len, 0);
+        ipv4::set_proto_and_len(bytes, ESP, total_len).map_err(|_| Discard::TxBadBundle)?;
+        let body = bytes.get_mut(view.header_len..).ok_or(Discard::TxBadBundle)?;
+        let text = view.payload_len() + tail;
+        self.seal(sa, seq, body, head, text, tail, view.proto, iv)
+    }
+
+    /// Fills in header, IV and trailer around `text` bytes at `head`, encrypts them and writes the ICV.
+    #[expect(clippy::too_many_arguments)]
+    fn seal(
+        &self,
+        sa: &Sa,
+        seq: u32,
+        body: &mut [u8],
+        head: usize,
+        text: usize,
+        tail: usize,
+        next_header: u8,
+        mut iv: [u8; MAX_IV],
+    ) -> Result<(), Discard> {
+        let header = esp::EspHeader {
+            spi: sa.fixed.said.spi,
+            seq,
+        };
+        header.write(body).map_err(|_| Discard::TxBadBundle)?;
+        body.get_mut(esp::HEADER_LEN..head)
+            .zip(iv.get(..self.suite.iv_len))
+            .map(|(to, from)| to.copy_from_slice(from))
+            .ok_or(Discard::TxBadBundle)?;
+        let trailer = body.get_mut(head + text - tail..head + text).ok_or(Discard::TxBadBundle)?;
+        esp::write_trailer(trailer, next_header).map_err(|_| Discard::TxBadBundle)?;
+        self.aead.encrypt(body, head, text, &mut iv).map_err(|e| match e {
+            ENOMEM => Discard::TxNoMemory,
+            _ => Discard::TxCryptoFailed,
+        })
+    }
+
+    /// Checks lengths that nothing else looks at before the ICV is.
+    pub(crate) fn check_len(&self, payload_len: usize) -> Result<(), Discard> {
+        let overhead = esp::HEADER_LEN + self.suite.iv_len + self.suite.icv_len;
+        match payload_len.checked_sub(overhead) {
+            None => Err(Discard::RxNoIcv),
+            Some(0) => Err(Discard::RxNoPayload),
+            Some(text) if text % self.suite.block.max(1) != 0 => Err(Discard::RxDecryptFailed),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Verifies and decrypts the ESP packet and makes it an IPv4 packet of what was inside.
+    ///
+    /// `authenticated` runs between the two: after the ICV verified and before anything is believed.
+    pub(crate) fn decap(
+        &self,
+        packet: &mut Packet,
+        view: &ipv4::Ipv4View,
+        authenticated: impl FnOnce() -> Result<(), Discard>,
+    ) -> Result<Opened, Discard> {
+        let head = esp::HEADER_LEN + self.suite.iv_len;
+        let text = view.payload_len().checked_sub(head).ok_or(Discard::RxNoIcv)?;
+        packet.trim(view.total_len);
+        let mut iv = [0u8; MAX_IV];
+        let bytes = packet.bytes_mut();
+        let body = bytes.get_mut(view.header_len..).ok_or(Discard::RxBadLength)?;
+        iv.get_mut(..self.suite.iv_len)
+            .zip(body.get(esp::HEADER_LEN..head))
+            .map(|(to, from)| to.copy_from_slice(from))
+            .ok_or(Discard::RxBadLength)?;
+        self.aead.decrypt(body, head, text, &mut iv).map_err(|e| match e {
+            EBADMSG => Discard::RxIcvFailed,
+            ENOMEM => Discard::RxNoMemory,
+            EINVAL => Discard::RxDecryptFailed,
+            _ => Discard::RxCryptoFailed,
+        })?;
+        authenticated()?;
+        let plain = body
+            .get(head..head + text - self.suite.icv_len)
+            .ok_or(Discard::RxBadLength)?;
+        let trailer = esp::Trailer::parse(plain).map_err(|_| Discard::RxBadPadding)?;
+        let len = view.header_len + trailer.payload_len;
+        // The IP header moves to where the payload begins.
+        bytes.copy_within(..view.header_len, head);
+        packet.pull(head).map_err(|_| Discard::RxBadLength)?;
+        packet.trim(len);
+        let total_len = u16::try_from(len).map_err(|_| Discard::RxBadLength)?;
+        ipv4::set_proto_and_len(packet.bytes_mut(), trailer.next_header, total_len).map_err(|_| Discard::RxBadLength)?;
+        Ok(Opened {
+            next_header: trailer.next_header,
+            pad_ok: trailer.pad_ok,
+        })
+    }
+}

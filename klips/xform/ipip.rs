@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! IP in IP (RFC 2003): the tunnel header as an SA of its own.
+
+use crate::{error::Discard, kapi::net::skbuff::Packet, sadb::sa::Sa};
+use core::net::IpAddr;
+use klips_core::wire::{flow, ipv4};
+
+/// Time to live of every outer packet; the inner one's path does not show.
+const OUTER_TTL: u8 = 64;
+const IPV4: u8 = 4;
+const IPV6: u8 = 41;
+
+/// Puts an outer IPv4 header in front of the packet.
+///
+/// DF is never set on it: what does not fit is fragmented on the way. `tos` is the type of service to show outside.
+pub(super) fn encap(sa: &Sa, tos: u8, packet: &mut Packet) -> Result<(), Discard> {
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (sa.fixed.src, sa.fixed.said.dst) else {
+        return Err(Discard::TxNotSupported);
+    };
+    let proto = match packet.bytes().first().map(|b| b >> 4) {
+        Some(4) => IPV4,
+        Some(6) => IPV6,
+        _ => return Err(Discard::TxBadInnerHeader),
+    };
+    packet.push(ipv4::HEADER_LEN).map_err(|_| Discard::TxNoMemory)?;
+    let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
+    ipv4::OuterV4 {
+        tos,
+        ttl: OUTER_TTL,
+        proto,
+        src,
+        dst,
+        id: 0,
+        df: false,
+        total_len,
+    }
+    .write(packet.bytes_mut())
+    .map_err(|_| Discard::TxBadBundle)
+}
+
+/// What came out of a tunnel.
+pub(crate) struct Inner {
+    /// Source and destination of the inner packet.
+    pub(crate) flow: flow::Flow,
+    /// Its Ethernet type.
+    pub(crate) ethertype: u16,
+}
+
+/// Takes the outer header of `header_len` bytes off and looks at what was inside; link padding is cut off.
+pub(crate) fn decap(packet: &mut Packet, header_len: usize, proto: u8) -> Result<Inner, Discard> {
+    packet.pull(header_len).map_err(|_| Discard::RxBadHeader)?;
+    let flow = flow::classify(packet.bytes()).map_err(|_| Discard::RxBadInner)?;
+    let ethertype = match (proto, flow.src) {
+        (IPV4, IpAddr::V4(_)) => 0x0800,
+        (IPV6, IpAddr::V6(_)) => 0x86dd,
+        _ => return Err(Discard::RxBadInner),
+    };
+    packet.trim(flow.len);
+    Ok(Inner { flow, ethertype })
+}
+
+/// Whether `proto` is an IP packet inside IP.
+pub(crate) fn is_tunnelled(proto: u8) -> bool {
+    matches!(proto, IPV4 | IPV6)
+}
