@@ -19,7 +19,11 @@ pub(crate) fn message(request: &Request<'_>, seq: u32, pid: u32) -> String {
     let mut buf = [0; MAX_REPLY];
     let message =
         kernel::encode(&mut buf, Origin { seq, pid }, request).expect("a message that fits");
-    message.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::new();
+    for byte in message {
+        digits.push_str(&format!("{byte:02x}"));
+    }
+    digits
 }
 
 /// Hexadecimal digits without the white space that makes them readable.

@@ -3,6 +3,7 @@
 //! `ipsec eroute`: which packets go where.
 
 mod line;
+mod options;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 //! `ipsec spi`: makes and deletes security associations by hand.
 
+mod keys;
 mod line;
 mod options;
 #[cfg(test)]
@@ -11,7 +12,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 
-use klips_core::pfkey::ext::{Key as RawKey, SaInfo, SarefPair};
+use klips_core::pfkey::ext::{SaInfo, SarefPair};
 use klips_core::pfkey::request::{FlushScope, NatT, SaParams, SaRef};
 use klips_core::pfkey::types::state;
 use klips_core::pfkey::{Errno as InBand, Request};
@@ -149,58 +150,14 @@ impl NewSa {
             },
             hard: self.lives.hard,
             soft: self.lives.soft,
-            auth_key: self.auth_key.as_ref().map(raw_key),
-            encrypt_key: self.encrypt_key.as_ref().map(raw_key),
+            auth_key: self.auth_key.as_ref().map(keys::raw),
+            encrypt_key: self.encrypt_key.as_ref().map(keys::raw),
             ident_src: None,
             ident_dst: None,
             nat_t: self.nat_t,
             out_if: self.out_if,
             saref: self.saref,
         }
-    }
-
-    /// What is odd about the keys, if the kernel has refused them.
-    fn key_trouble(&self) -> Option<String> {
-        let Self {
-            suite, algorithm, ..
-        } = self;
-        let auth = bits(self.auth_key.as_ref());
-        if auth != suite.auth_bits {
-            let want = suite.auth_bits;
-            return Some(format!(
-                "the authentication key has {auth} bits, and {algorithm} takes {want}"
-            ));
-        }
-        let encrypt = bits(self.encrypt_key.as_ref());
-        if suite.encrypt_bits.is_empty() || suite.encrypt_bits.contains(&encrypt) {
-            return None;
-        }
-        let want = one_of(suite.encrypt_bits);
-        Some(format!(
-            "the encryption key has {encrypt} bits, and {algorithm} takes {want}"
-        ))
-    }
-}
-
-/// Bits in a key, 0 if there is none.
-fn bits(key: Option<&Key>) -> u16 {
-    let bytes = key.map_or(0, |key| key.len());
-    u16::try_from(bytes.saturating_mul(8)).unwrap_or(u16::MAX)
-}
-
-fn raw_key(key: &Key) -> RawKey<'_> {
-    RawKey {
-        bits: bits(Some(key)),
-        bytes: key,
-    }
-}
-
-/// `128, 192 or 256`.
-fn one_of(sizes: &[u16]) -> String {
-    let texts: Vec<String> = sizes.iter().map(ToString::to_string).collect();
-    match texts.split_last() {
-        Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-        _ => texts.join(""),
     }
 }
 
@@ -256,7 +213,7 @@ fn reason(action: &Action, errno: Errno) -> String {
         (Errno::ESRCH | Errno::ENOENT | Errno::ENXIO, Action::Delete { .. }) => {
             Some("there is no SA of this name".to_owned())
         }
-        (Errno::EINVAL, Action::Add(sa)) => sa.key_trouble(),
+        (Errno::EINVAL, Action::Add(sa)) => keys::trouble(sa),
         (Errno::EPROTO | Errno::ESOCKTNOSUPPORT, Action::Add(sa)) => {
             Some(format!("this kernel cannot do {}", sa.algorithm))
         }

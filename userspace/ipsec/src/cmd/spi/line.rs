@@ -12,7 +12,7 @@ use klips_core::pfkey::types::{natt_type, REPLAY_MAX};
 use klips_core::said::{SaProto, Said};
 
 use super::options::{Id, TOOL};
-use super::{bits, one_of, Action, NewSa, Verbosity};
+use super::{keys, Action, NewSa, Verbosity};
 use crate::algorithm::Suite;
 use crate::cmd::{sa_proto, spi_number, LOWEST_SPI};
 use crate::error::Error;
@@ -341,7 +341,7 @@ impl Line {
                     out_if: self.out_if,
                     saref: self.saref,
                 };
-                check_keys(&sa)?;
+                keys::check(&sa)?;
                 Ok(Action::Add(Box::new(sa)))
             }
         }
@@ -364,41 +364,6 @@ impl Line {
         }
         Ok(said)
     }
-}
-
-/// Checks that there is a key where one is needed, none where none is, and that a key is of the size that the
-/// algorithm's name tells. Other sizes are the kernel's to judge.
-fn check_keys(sa: &NewSa) -> Result<(), String> {
-    let NewSa {
-        suite, algorithm, ..
-    } = sa;
-    let present = |needed: bool, there: bool, what: &str, option: &str| match (needed, there) {
-        (true, false) => Err(format!(
-            "'{algorithm}' needs an {what} key; give it with {option}"
-        )),
-        (false, true) => Err(format!("'{algorithm}' takes no {what} key")),
-        _ => Ok(()),
-    };
-    present(
-        suite.auth_bits != 0,
-        sa.auth_key.is_some(),
-        "authentication",
-        "--authkey",
-    )?;
-    present(
-        !suite.encrypt_bits.is_empty(),
-        sa.encrypt_key.is_some(),
-        "encryption",
-        "--enckey",
-    )?;
-    let size = bits(sa.encrypt_key.as_ref());
-    if suite.sized_by_name && !suite.encrypt_bits.contains(&size) {
-        let want = one_of(suite.encrypt_bits);
-        return Err(format!(
-            "the encryption key has {size} bits, and '{algorithm}' takes {want}"
-        ));
-    }
-    Ok(())
 }
 
 /// Fails if there was a value before.
