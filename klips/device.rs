@@ -101,7 +101,8 @@ impl IpsecDev {
 
     /// Whether it is attached to `port`.
     pub(crate) fn is_on(&self, port: &Port, guard: &Guard) -> bool {
-        self.attachment(guard).is_some_and(|a| core::ptr::eq(a.port(), port))
+        self.attachment(guard)
+            .is_some_and(|a| core::ptr::eq(a.port(), port))
     }
 }
 
@@ -142,7 +143,10 @@ pub(crate) fn detach(dev: &Device<IpsecDev>, rtnl: &Rtnl) -> Result {
 fn physical_name(arg: &[u8; 16]) -> Result<[u8; 13]> {
     let mut name = [0u8; 13];
     let given = arg.get(4..).ok_or(EINVAL)?;
-    let end = given.iter().position(|b| *b == 0 || *b == b':').unwrap_or(given.len());
+    let end = given
+        .iter()
+        .position(|b| *b == 0 || *b == b':')
+        .unwrap_or(given.len());
     for (to, from) in name.iter_mut().zip(given.iter().take(end)) {
         *to = *from;
     }
@@ -180,7 +184,11 @@ impl Driver for IpsecDev {
         match cmd {
             ATTACH => {
                 let name = physical_name(arg)?;
-                attach(dev, rtnl, CStr::from_bytes_until_nul(&name).map_err(|_| EINVAL)?)
+                attach(
+                    dev,
+                    rtnl,
+                    CStr::from_bytes_until_nul(&name).map_err(|_| EINVAL)?,
+                )
             }
             DETACH => detach(dev, rtnl),
             CLEAR => {

@@ -174,7 +174,11 @@ impl EroutesWriter {
     /// `ENOENT`: the key is there under other masks only; `EFAULT`: it is not there at all.
     pub(crate) fn delete(&mut self, selector: &Selector) -> Result {
         let Some(old) = self.map.remove(&Slot::of(selector)) else {
-            return Err(if self.has_key(selector.key()) { ENOENT } else { EFAULT });
+            return Err(if self.has_key(selector.key()) {
+                ENOENT
+            } else {
+                EFAULT
+            });
         };
         self.listing.remove(&old.selector);
         self.unuse_shape(old.selector.mask());
@@ -192,7 +196,11 @@ impl EroutesWriter {
             dport: u16::MAX,
         };
         Selector::new(*key, ones)
-            .and_then(|first| self.listing.cursor_lower_bound(&first).map(|c| c.current().0.key() == key))
+            .and_then(|first| {
+                self.listing
+                    .cursor_lower_bound(&first)
+                    .map(|c| c.current().0.key() == key)
+            })
             .unwrap_or(false)
     }
 
@@ -224,7 +232,9 @@ impl EroutesWriter {
                 fresh.reserve(1, GFP_KERNEL)?;
                 fresh.insert_within_capacity(i, *mask).map_err(|_| ENOMEM)?;
                 let prepared = Rcu::prepare(Shapes(fresh))?;
-                self.uses.insert_within_capacity(i, (*mask, 1)).map_err(|_| ENOMEM)?;
+                self.uses
+                    .insert_within_capacity(i, (*mask, 1))
+                    .map_err(|_| ENOMEM)?;
                 self.shapes.publish(Some(prepared), &self.yard);
                 Ok(())
             }
@@ -233,8 +243,12 @@ impl EroutesWriter {
 
     /// Counts one eroute less under `mask`. An unused mask may stay published when memory is short: it costs a probe.
     fn unuse_shape(&mut self, mask: &Key) {
-        let Some(i) = self.uses.iter().position(|(m, _)| m == mask) else { return };
-        let Some((_, uses)) = self.uses.get_mut(i) else { return };
+        let Some(i) = self.uses.iter().position(|(m, _)| m == mask) else {
+            return;
+        };
+        let Some((_, uses)) = self.uses.get_mut(i) else {
+            return;
+        };
         *uses = uses.saturating_sub(1);
         if *uses > 0 {
             return;

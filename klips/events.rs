@@ -64,7 +64,9 @@ impl Run for Events {
             let mut control = self.tables.control.lock();
             pfkey::expire(&self.tables, &mut control, &event);
         }
-        let overflowed = self.queue.with(|queue| core::mem::take(&mut queue.overflowed));
+        let overflowed = self
+            .queue
+            .with(|queue| core::mem::take(&mut queue.overflowed));
         if overflowed {
             self.bury_the_dead();
         }
@@ -77,9 +79,14 @@ impl Events {
         let mut last = None;
         loop {
             let mut control = self.tables.control.lock();
-            let Some(place) = control.sadb.next_place(last.as_ref()) else { break };
+            let Some(place) = control.sadb.next_place(last.as_ref()) else {
+                break;
+            };
             last = Some(place);
-            let dead = control.sadb.at(&place).filter(|sa| sa.state() == State::Dead);
+            let dead = control
+                .sadb
+                .at(&place)
+                .filter(|sa| sa.state() == State::Dead);
             if let Some(sa) = dead {
                 let event = Event {
                     said: sa.said(),

@@ -60,7 +60,9 @@ pub(crate) struct Tables {
 impl Tables {
     /// A number for a message that the kernel starts; the first is 1.
     pub(crate) fn next_seq(&self) -> u32 {
-        self.kernel_seq.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+        self.kernel_seq
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_add(1)
     }
 }
 
@@ -204,14 +206,22 @@ impl Instance {
 
     /// The device that is attached to `port`.
     #[inline]
-    pub(crate) fn device_on<'g>(&'g self, port: &Port, guard: &'g Guard) -> Option<&'g DeviceRef<IpsecDev>> {
-        self.devices(guard).iter().find(|dev| dev.data().is_on(port, guard))
+    pub(crate) fn device_on<'g>(
+        &'g self,
+        port: &Port,
+        guard: &'g Guard,
+    ) -> Option<&'g DeviceRef<IpsecDev>> {
+        self.devices(guard)
+            .iter()
+            .find(|dev| dev.data().is_on(port, guard))
     }
 
     /// Whether `port` is one of the namespace's ipsecN devices.
     pub(crate) fn is_ours(&self, port: &Port) -> bool {
         let guard = kernel::sync::rcu::read_lock();
-        self.devices(&guard).iter().any(|dev| core::ptr::eq(dev.port(), port))
+        self.devices(&guard)
+            .iter()
+            .any(|dev| core::ptr::eq(dev.port(), port))
     }
 
     /// Counts a packet that was discarded.
@@ -240,7 +250,9 @@ impl Observer for Follower {
         if event != notifier::Event::Unregister {
             return;
         }
-        let Some(this) = netns::instance_arc::<Instance>(port.net()) else { return };
+        let Some(this) = netns::instance_arc::<Instance>(port.net()) else {
+            return;
+        };
         loop {
             // One at a time: detaching calls the notifiers again.
             let found = {

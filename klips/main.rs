@@ -75,10 +75,15 @@ impl kernel::Module for Klips {
         let namespaces = netns::Registration::new()?;
         let notifier = notifier::Registration::new()?;
         let family = sock::Registration::new().inspect_err(|_| {
-            pr_err!("PF_KEY is taken: unload af_key first (modprobe -r af_key), and blacklist it\n");
+            pr_err!(
+                "PF_KEY is taken: unload af_key first (modprobe -r af_key), and blacklist it\n"
+            );
         })?;
         let esp = proto::Registration::new()?;
-        pr_info!("KLIPS startup, KLIPS IPsec stack version: {}\n", proc::VERSION);
+        pr_info!(
+            "KLIPS startup, KLIPS IPsec stack version: {}\n",
+            proc::VERSION
+        );
         Ok(Self {
             _esp: esp,
             _family: family,

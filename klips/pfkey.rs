@@ -23,7 +23,7 @@ mod socket;
 pub(crate) use socket::{Listeners, PfKey};
 
 use crate::{
-    error::{error_of, errno_of},
+    error::{errno_of, error_of},
     events::Event,
     instance::{Control, Instance, Tables},
     kapi::net::{netns, sock::Socket, Net},
@@ -91,7 +91,10 @@ fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
     let result = match outcome {
         Ok(answer) => {
             if let Some(message) = buf.get(..answer.len) {
-                ns.tables.sockets.lock().send(message, &answer.audience, sock);
+                ns.tables
+                    .sockets
+                    .lock()
+                    .send(message, &answer.audience, sock);
             }
             Ok(())
         }
@@ -172,7 +175,9 @@ fn limits(life: &Lifetimes, limit: Limit) -> Lifetime {
 
 /// Tells every socket that an SA exceeded a limit; one that exceeded a hard one is removed with its group.
 pub(crate) fn expire(tables: &Tables, control: &mut Control, event: &Event) {
-    let Some(sa) = control.sadb.get(&event.said) else { return };
+    let Some(sa) = control.sadb.get(&event.said) else {
+        return;
+    };
     let mut buf = core::mem::take(&mut control.reply);
     let life = sa.hot(|hot| hot.life);
     let limit = match event.limit {

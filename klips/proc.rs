@@ -134,7 +134,9 @@ impl Listing for Groups {
             let control = owner.tables.control.lock();
             control.sadb.at(key).map(|sa| control.sadb.members(&sa))
         };
-        members.map_or(Ok(()), |members| write!(out, "{}", SpigrpRow { members: &members }))
+        members.map_or(Ok(()), |members| {
+            write!(out, "{}", SpigrpRow { members: &members })
+        })
     }
 }
 
@@ -153,8 +155,13 @@ impl Listing for Attachments {
 
     fn show(owner: &Instance, key: &usize, out: &mut Writer<'_>) -> FmtResult {
         let guard = rcu::read_lock();
-        let Some(dev) = owner.devices(&guard).get(*key) else { return Ok(()) };
-        let phys = dev.data().attachment(&guard).map(|a| (a.port().name(), a.port().mtu()));
+        let Some(dev) = owner.devices(&guard).get(*key) else {
+            return Ok(());
+        };
+        let phys = dev
+            .data()
+            .attachment(&guard)
+            .map(|a| (a.port().name(), a.port().mtu()));
         let name = dev.port().name();
         let row = TncfgRow {
             name: name.as_str(),
@@ -198,7 +205,9 @@ impl Listing for Reasons {
     }
 
     fn show(owner: &Instance, key: &usize, out: &mut Writer<'_>) -> FmtResult {
-        let Some(why) = Discard::ALL.get(*key) else { return Ok(()) };
+        let Some(why) = Discard::ALL.get(*key) else {
+            return Ok(());
+        };
         writeln!(out, "{} {}", why.name(), owner.drops.get(*why))
     }
 }

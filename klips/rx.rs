@@ -48,7 +48,10 @@ impl Receiver for Esp4 {
 
     fn receive(mut skb: Skb) -> Result<(), Skb> {
         let guard = rcu::read_lock();
-        let Some(ns) = skb.device().and_then(|port| netns::instance::<Instance>(port.net(), &guard)) else {
+        let Some(ns) = skb
+            .device()
+            .and_then(|port| netns::instance::<Instance>(port.net(), &guard))
+        else {
             return Err(skb);
         };
         let Some(sa) = find(ns, &mut skb, &guard) else {
@@ -137,17 +140,21 @@ impl<'g> Inbound<'g> {
         if !sa.state().carries_traffic() {
             return Err(Discard::RxSaNotMature);
         }
-        if self.checks_policy() && sa.fixed.src != IpAddr::V4(view.src) && !sa.fixed.src.is_unspecified() {
+        if self.checks_policy()
+            && sa.fixed.src != IpAddr::V4(view.src)
+            && !sa.fixed.src.is_unspecified()
+        {
             return Err(Discard::RxSourceMismatch);
         }
-        let (admitted, limit) = sa.begin_receive(has_sequence(sa.fixed.said.proto).then_some(header.seq));
+        let (admitted, limit) =
+            sa.begin_receive(has_sequence(sa.fixed.said.proto).then_some(header.seq));
         if let Some(limit) = limit {
             self.ns.report(sa.said(), limit);
         }
         admitted?;
-        let opened = esp.check_len(view.payload_len()).and_then(|()| {
-            esp.decap(packet, view, || sa.commit_receive(header.seq))
-        });
+        let opened = esp
+            .check_len(view.payload_len())
+            .and_then(|()| esp.decap(packet, view, || sa.commit_receive(header.seq)));
         let opened = opened.inspect_err(|why| blame(sa, *why))?;
         self.account(sa, &opened, packet);
         Ok(opened.next_header)
@@ -165,7 +172,8 @@ impl<'g> Inbound<'g> {
     /// The SA of an IPsec header inside the one just opened.
     fn nested(&self, packet: &Packet, next: Option<&Arc<Sa>>) -> Result<&'g Arc<Sa>, Discard> {
         let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::RxBadHeader)?;
-        let (header, _) = EspHeader::parse(view.payload(packet.bytes())).map_err(|_| Discard::RxTruncated)?;
+        let (header, _) =
+            EspHeader::parse(view.payload(packet.bytes())).map_err(|_| Discard::RxTruncated)?;
         let said = Said {
             dst: IpAddr::V4(view.dst),
             spi: header.spi,
@@ -179,7 +187,12 @@ impl<'g> Inbound<'g> {
     }
 
     /// Takes the packet out of its tunnel, if the group ends with an IPIP SA that allows it, and delivers it.
-    fn leave_tunnel(&self, tunnel: Option<&Arc<Sa>>, outer: &Ipv4View, mut packet: Packet) -> Result<usize, Discard> {
+    fn leave_tunnel(
+        &self,
+        tunnel: Option<&Arc<Sa>>,
+        outer: &Ipv4View,
+        mut packet: Packet,
+    ) -> Result<usize, Discard> {
         let tunnel = tunnel.ok_or(Discard::RxNoTunnelSa)?;
         if !matches!(tunnel.fixed.xform, Xform::Ipip) {
             return Err(Discard::RxIncompletePolicy);
@@ -187,7 +200,10 @@ impl<'g> Inbound<'g> {
         if tunnel.next.is_some() {
             return Err(Discard::RxTunnelNotLast);
         }
-        if self.checks_policy() && tunnel.fixed.src != IpAddr::V4(outer.src) && !tunnel.fixed.src.is_unspecified() {
+        if self.checks_policy()
+            && tunnel.fixed.src != IpAddr::V4(outer.src)
+            && !tunnel.fixed.src.is_unspecified()
+        {
             return Err(Discard::RxSourceMismatch);
         }
         let (admitted, limit) = tunnel.begin_receive(None);
@@ -212,7 +228,10 @@ impl<'g> Inbound<'g> {
 
     /// Whether the tunnel's policy allows the addresses; a tunnel without a policy allows all.
     fn allows(&self, tunnel: &Sa, src: &IpAddr, dst: &IpAddr) -> bool {
-        tunnel.policy.read(self.guard).is_none_or(|policy| policy.allows(src, dst))
+        tunnel
+            .policy
+            .read(self.guard)
+            .is_none_or(|policy| policy.allows(src, dst))
     }
 }
 

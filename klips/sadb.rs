@@ -61,7 +61,9 @@ impl Place {
             IpAddr::V4(a) => u32::from_ne_bytes(a.octets()),
             IpAddr::V6(_) => 0,
         };
-        let sum = spi.wrapping_add(dst).wrapping_add(u32::from(said.proto.ip_proto()));
+        let sum = spi
+            .wrapping_add(dst)
+            .wrapping_add(u32::from(said.proto.ip_proto()));
         Self {
             bucket: sum % 257,
             age: Reverse(serial),
@@ -132,7 +134,10 @@ impl SadbWriter {
         let entry = MapWriter::prepare(new.clone())?;
         let next = self.successor(&old).map(Rcu::prepare).transpose()?;
         let prev = old.prev().and_then(|prev| self.map.get(&prev));
-        let link = prev.as_ref().map(|_| Rcu::prepare(new.clone())).transpose()?;
+        let link = prev
+            .as_ref()
+            .map(|_| Rcu::prepare(new.clone()))
+            .transpose()?;
         let policy = {
             let guard = kernel::sync::rcu::read_lock();
             old.policy.read(&guard).copied()
@@ -145,7 +150,11 @@ impl SadbWriter {
         if let Some(prev) = prev {
             prev.next.publish(link, &self.yard);
         }
-        if let Some(listed) = self.places.get(&said).and_then(|place| self.listing.get_mut(place)) {
+        if let Some(listed) = self
+            .places
+            .get(&said)
+            .and_then(|place| self.listing.get_mut(place))
+        {
             listed.sa = new;
         }
         // The old SA keeps its link: a packet that holds it must not find its group shorter.
@@ -167,7 +176,9 @@ impl SadbWriter {
 
     /// Removes the SA called `said` with its whole group. `false` if there is none.
     pub(crate) fn remove_group(&mut self, said: &Said) -> bool {
-        let Some(sa) = self.map.get(said) else { return false };
+        let Some(sa) = self.map.get(said) else {
+            return false;
+        };
         let mut at = Some(self.head_of(&sa));
         while let Some(sa) = at {
             at = self.successor(&sa);
@@ -204,7 +215,10 @@ impl SadbWriter {
     /// `EEXIST`: `first` has a successor, `second` a predecessor, or they would form a ring. `EINVAL`: the group would be
     /// larger than packets can take.
     pub(crate) fn link(&mut self, first: &Arc<Sa>, second: &Arc<Sa>) -> Result {
-        if first.next.is_some() || second.prev().is_some() || Arc::ptr_eq(&self.head_of(first), second) {
+        if first.next.is_some()
+            || second.prev().is_some()
+            || Arc::ptr_eq(&self.head_of(first), second)
+        {
             return Err(EEXIST);
         }
         if self.count_from(&self.head_of(first)) + self.count_from(second) > MAX_GROUP {
@@ -242,7 +256,11 @@ impl SadbWriter {
     }
 
     /// The first SA of the chain that starts at `sa` that `wanted` says yes to.
-    pub(crate) fn find_in_chain(&self, sa: Arc<Sa>, wanted: impl Fn(&Sa) -> bool) -> Option<Arc<Sa>> {
+    pub(crate) fn find_in_chain(
+        &self,
+        sa: Arc<Sa>,
+        wanted: impl Fn(&Sa) -> bool,
+    ) -> Option<Arc<Sa>> {
         let mut at = Some(sa);
         while let Some(sa) = at {
             if wanted(&sa) {

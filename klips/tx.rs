@@ -9,7 +9,10 @@ use crate::{
     device::{Attachment, IpsecDev},
     error::Discard,
     instance::Instance,
-    kapi::net::{dev::Device, skbuff::{Packet, Skb}},
+    kapi::net::{
+        dev::Device,
+        skbuff::{Packet, Skb},
+    },
     sadb::{Bundle, Sadb},
 };
 use core::net::IpAddr;
@@ -77,7 +80,11 @@ impl<'g> Outbound<'g> {
     /// What the eroute table says. No eroute means drop.
     fn verdict(&self, flow: &Flow) -> Result<Verdict, Discard> {
         let key = Key::from_flow(flow);
-        let eroute = self.ns.eroutes.lookup(&key, self.guard).ok_or(Discard::TxNoEroute)?;
+        let eroute = self
+            .ns
+            .eroutes
+            .lookup(&key, self.guard)
+            .ok_or(Discard::TxNoEroute)?;
         eroute.hit();
         Ok(Verdict::from(eroute.said))
     }
@@ -108,7 +115,11 @@ impl<'g> Outbound<'g> {
         packet
             .make_room(plan.headroom + link, plan.tailroom)
             .map_err(|_| Discard::TxNoMemory)?;
-        let tos = if self.ns.sysctl.hide_tos() { 0 } else { flow.tos };
+        let tos = if self.ns.sysctl.hide_tos() {
+            0
+        } else {
+            flow.tos
+        };
         self.encap(&bundle, tos, &mut packet)?;
         self.emit(packet)
     }
@@ -129,7 +140,12 @@ impl<'g> Outbound<'g> {
 
     /// With sysctl `icmp`, tells the sender of a packet that will have to be fragmented what would fit.
     fn tell_mtu(&self, packet: &mut Packet, flow: &Flow, plan: &Plan) {
-        if !self.ns.sysctl.icmp() || !flow.df || !flow.first_fragment || flow.proto == ICMP || !flow.src.is_ipv4() {
+        if !self.ns.sysctl.icmp()
+            || !flow.df
+            || !flow.first_fragment
+            || flow.proto == ICMP
+            || !flow.src.is_ipv4()
+        {
             return;
         }
         let mtu = plan.inner_mtu(self.phys.port().mtu() as usize);
@@ -160,7 +176,14 @@ impl<'g> Outbound<'g> {
         packet.set_transport_offset(view.header_len);
         packet.scrub_outbound();
         let mut routed = packet
-            .route4(net, view.dst, view.src, view.tos, view.proto, self.phys.port())
+            .route4(
+                net,
+                view.dst,
+                view.src,
+                view.tos,
+                view.proto,
+                self.phys.port(),
+            )
             .map_err(|_| Discard::TxNoRoute)?;
         routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
         routed.select_ident(net);
@@ -168,4 +191,3 @@ impl<'g> Outbound<'g> {
         Ok(len)
     }
 }
-

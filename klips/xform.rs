@@ -31,7 +31,13 @@ impl Xform {
 
     /// Applies the transform. The packet has the room that the plan asked for. Softirq; no locks held.
     #[inline]
-    pub(crate) fn encap(&self, sa: &Sa, seq: u32, tos: u8, packet: &mut Packet) -> Result<(), Discard> {
+    pub(crate) fn encap(
+        &self,
+        sa: &Sa,
+        seq: u32,
+        tos: u8,
+        packet: &mut Packet,
+    ) -> Result<(), Discard> {
         match self {
             Self::None => Err(Discard::TxBadBundle),
             Self::Ipip => ipip::encap(sa, tos, packet),

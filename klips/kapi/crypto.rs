@@ -75,7 +75,9 @@ impl Aead {
             raw::crypto_alloc_aead(driver.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC)
         })?;
         // INVARIANT: A fresh transform.
-        NonNull::new(tfm).map(|tfm| Self { tfm, icv_len: 0 }).ok_or(ENOMEM)
+        NonNull::new(tfm)
+            .map(|tfm| Self { tfm, icv_len: 0 })
+            .ok_or(ENOMEM)
     }
 
     /// A transform for `driver` with a plain key. Process context.
@@ -84,7 +86,9 @@ impl Aead {
     pub(crate) fn new(driver: &CStr, key: &Secret, icv_len: usize) -> Result<Self> {
         let mut this = Self::allocate(driver)?;
         // SAFETY: By the type invariant; the key is read only.
-        to_result(unsafe { raw::crypto_aead_setkey(this.tfm.as_ptr(), key.0.as_ptr(), key.0.len() as u32) })?;
+        to_result(unsafe {
+            raw::crypto_aead_setkey(this.tfm.as_ptr(), key.0.as_ptr(), key.0.len() as u32)
+        })?;
         // SAFETY: By the type invariant.
         to_result(unsafe { raw::crypto_aead_setauthsize(this.tfm.as_ptr(), icv_len as u32) })?;
         this.icv_len = icv_len;
@@ -92,8 +96,16 @@ impl Aead {
     }
 
     /// Encrypts `buf[assoc..assoc + text]` in place and writes the ICV behind it. Softirq; no sleep.
-    pub(crate) fn encrypt(&self, buf: &mut [u8], assoc: usize, text: usize, iv: &mut [u8; MAX_IV]) -> Result {
-        let end = assoc.checked_add(text).and_then(|n| n.checked_add(self.icv_len));
+    pub(crate) fn encrypt(
+        &self,
+        buf: &mut [u8],
+        assoc: usize,
+        text: usize,
+        iv: &mut [u8; MAX_IV],
+    ) -> Result {
+        let end = assoc
+            .checked_add(text)
+            .and_then(|n| n.checked_add(self.icv_len));
         if end.is_none_or(|end| end > buf.len()) {
             return Err(EINVAL);
         }
@@ -103,7 +115,13 @@ impl Aead {
     /// Checks the ICV over `buf` and decrypts `buf[assoc..assoc + text]` in place; `text` counts ciphertext and ICV. Softirq; no sleep.
     ///
     /// `EBADMSG`: the ICV is wrong. The comparison takes constant time.
-    pub(crate) fn decrypt(&self, buf: &mut [u8], assoc: usize, text: usize, iv: &mut [u8; MAX_IV]) -> Result {
+    pub(crate) fn decrypt(
+        &self,
+        buf: &mut [u8],
+        assoc: usize,
+        text: usize,
+        iv: &mut [u8; MAX_IV],
+    ) -> Result {
         if text < self.icv_len || assoc.checked_add(text).is_none_or(|end| end > buf.len()) {
             return Err(EINVAL);
         }

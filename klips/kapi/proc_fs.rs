@@ -109,7 +109,11 @@ impl<L: Listing> Ops<L> {
         }
     }
 
-    unsafe extern "C" fn next(m: *mut raw::seq_file, _v: *mut c_void, pos: *mut raw::loff_t) -> *mut c_void {
+    unsafe extern "C" fn next(
+        m: *mut raw::seq_file,
+        _v: *mut c_void,
+        pos: *mut raw::loff_t,
+    ) -> *mut c_void {
         // SAFETY: The kernel passes a live file of ours and a position.
         unsafe {
             *pos = (*pos).saturating_add(1);
@@ -158,23 +162,39 @@ impl Entry {
 
     fn parent(net: &Net, dir: Option<&Self>) -> *mut raw::proc_dir_entry {
         // SAFETY: The namespace is live.
-        dir.map_or_else(|| unsafe { raw::klips_proc_net(net.as_ptr()) }, |d| d.0.as_ptr())
+        dir.map_or_else(
+            || unsafe { raw::klips_proc_net(net.as_ptr()) },
+            |d| d.0.as_ptr(),
+        )
     }
 
     /// A directory under `dir`, or under `/proc/net`. Process context.
     pub(crate) fn directory(net: &Net, dir: Option<&Self>, name: &CStr) -> Result<Self> {
         // SAFETY: The parent is live and the name NUL-terminated.
-        Self::from(unsafe { raw::klips_proc_net_mkdir(net.as_ptr(), name.as_char_ptr(), Self::parent(net, dir)) })
+        Self::from(unsafe {
+            raw::klips_proc_net_mkdir(net.as_ptr(), name.as_char_ptr(), Self::parent(net, dir))
+        })
     }
 
     /// A symbolic link in `/proc/net`. Process context.
     pub(crate) fn symlink(net: &Net, name: &CStr, target: &CStr) -> Result<Self> {
         // SAFETY: The parent is live and both names NUL-terminated.
-        Self::from(unsafe { raw::proc_symlink(name.as_char_ptr(), Self::parent(net, None), target.as_char_ptr()) })
+        Self::from(unsafe {
+            raw::proc_symlink(
+                name.as_char_ptr(),
+                Self::parent(net, None),
+                target.as_char_ptr(),
+            )
+        })
     }
 
     /// A file that prints `L`. Process context.
-    pub(crate) fn listing<L: Listing>(net: &Net, dir: Option<&Self>, name: &CStr, mode: u16) -> Result<Self> {
+    pub(crate) fn listing<L: Listing>(
+        net: &Net,
+        dir: Option<&Self>,
+        name: &CStr,
+        mode: u16,
+    ) -> Result<Self> {
         // SAFETY: The parent is live, the name NUL-terminated, the operations static and made for an area of this size.
         Self::from(unsafe {
             raw::proc_create_net_data(

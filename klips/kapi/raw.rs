@@ -31,4 +31,7 @@ type __kernel_ptrdiff_t = isize;
 // SAFETY: `__BindgenBitfieldUnit<Storage>` is a newtype around `Storage`.
 unsafe impl<Storage> Zeroable for __BindgenBitfieldUnit<Storage> where Storage: Zeroable {}
 
-include!(concat!(env!("KLIPS_OBJ"), "/klips/kapi/bindings_generated.rs"));
+include!(concat!(
+    env!("KLIPS_OBJ"),
+    "/klips/kapi/bindings_generated.rs"
+));

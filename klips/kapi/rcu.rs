@@ -14,11 +14,7 @@ use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{
-    bindings,
-    prelude::*,
-    sync::rcu::Guard,
-};
+use kernel::{bindings, prelude::*, sync::rcu::Guard};
 
 /// What every published object begins with: its place in the graveyard once it is unpublished.
 #[repr(C)]
@@ -118,7 +114,12 @@ impl Graveyard {
         loop {
             // SAFETY: The caller gave the node to us; readers look at `value` only, never at the header.
             unsafe { (*header.as_ptr()).next = head };
-            match list.compare_exchange_weak(head, header.as_ptr(), Ordering::Release, Ordering::Relaxed) {
+            match list.compare_exchange_weak(
+                head,
+                header.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => break,
                 Err(now) => head = now,
             }

@@ -170,9 +170,10 @@ impl<V: Keyed> MapWriter<V> {
             Some((link, old)) => {
                 // SAFETY: `old` is linked, hence live, while we are the only writer.
                 let old_ref = unsafe { old.as_ref() };
-                new.value
-                    .next
-                    .store(old_ref.value.next.load(Ordering::Relaxed), Ordering::Relaxed);
+                new.value.next.store(
+                    old_ref.value.next.load(Ordering::Relaxed),
+                    Ordering::Relaxed,
+                );
                 let value = old_ref.value.value.clone();
                 link.store(KBox::into_raw(new), Ordering::Release);
                 // SAFETY: Unlinked just now; it came from `KBox::into_raw`.
@@ -180,7 +181,9 @@ impl<V: Keyed> MapWriter<V> {
                 Some(value)
             }
             None => {
-                new.value.next.store(head.load(Ordering::Relaxed), Ordering::Relaxed);
+                new.value
+                    .next
+                    .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
                 head.store(KBox::into_raw(new), Ordering::Release);
                 None
             }
@@ -196,7 +199,10 @@ impl<V: Keyed> MapWriter<V> {
             // SAFETY: `old` is linked, hence live, while we are the only writer.
             let old_ref = unsafe { old.as_ref() };
             let value = old_ref.value.value.clone();
-            link.store(old_ref.value.next.load(Ordering::Relaxed), Ordering::Release);
+            link.store(
+                old_ref.value.next.load(Ordering::Relaxed),
+                Ordering::Release,
+            );
             // SAFETY: Unlinked just now; it came from `KBox::into_raw`.
             unsafe { self.yard.bury(old) };
             value
@@ -209,7 +215,10 @@ impl<V: Keyed> MapWriter<V> {
     }
 
     /// The link that points at the entry under `key`, and the entry.
-    fn find_link<'b>(head: &'b Link<V>, key: &V::Key) -> Option<(&'b Link<V>, NonNull<Node<Entry<V>>>)> {
+    fn find_link<'b>(
+        head: &'b Link<V>,
+        key: &V::Key,
+    ) -> Option<(&'b Link<V>, NonNull<Node<Entry<V>>>)> {
         let mut link = head;
         loop {
             let node = NonNull::new(link.load(Ordering::Relaxed))?;
@@ -243,7 +252,9 @@ impl<V: Keyed> MapWriter<V> {
             while let Some(node) = unsafe { link.load(Ordering::Relaxed).as_ref() } {
                 let copy = Self::prepare(node.value.value.clone())?.0;
                 if let Some(head) = fresh.head(V::hash(&node.value.key)) {
-                    copy.value.next.store(head.load(Ordering::Relaxed), Ordering::Relaxed);
+                    copy.value
+                        .next
+                        .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
                     head.store(KBox::into_raw(copy), Ordering::Relaxed);
                 }
                 link = &node.value.next;

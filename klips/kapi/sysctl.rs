@@ -20,7 +20,9 @@ impl<const N: usize> Values<N> {
     /// Value `i`; 0 if there is none. Any context.
     #[inline]
     pub(crate) fn get(&self, i: usize) -> i32 {
-        self.0.get(i).map_or(0, |v| v.load(core::sync::atomic::Ordering::Relaxed))
+        self.0
+            .get(i)
+            .map_or(0, |v| v.load(core::sync::atomic::Ordering::Relaxed))
     }
 }
 
@@ -39,9 +41,15 @@ unsafe impl<const N: usize> Sync for Table<N> {}
 
 impl<const N: usize> Table<N> {
     /// Registers `names` under `path` ("net/ipsec") with mode 0644. Process context.
-    pub(crate) fn new(net: &Net, path: &'static CStr, names: [&'static CStr; N], values: Arc<Values<N>>) -> Result<Self> {
+    pub(crate) fn new(
+        net: &Net,
+        path: &'static CStr,
+        names: [&'static CStr; N],
+        values: Arc<Values<N>>,
+    ) -> Result<Self> {
         // SAFETY: All-zero is a valid `ctl_table`.
-        let mut tables: KBox<[raw::ctl_table; N]> = KBox::new(unsafe { mem::zeroed() }, GFP_KERNEL)?;
+        let mut tables: KBox<[raw::ctl_table; N]> =
+            KBox::new(unsafe { mem::zeroed() }, GFP_KERNEL)?;
         for ((table, name), value) in tables.iter_mut().zip(names).zip(values.0.iter()) {
             table.procname = name.as_char_ptr();
             table.data = value.as_ptr().cast();
@@ -50,7 +58,9 @@ impl<const N: usize> Table<N> {
             table.proc_handler = Some(raw::proc_dointvec);
         }
         // SAFETY: Path, table and values live until the header is unregistered in `drop`.
-        let header = unsafe { raw::register_net_sysctl_sz(net.as_ptr(), path.as_char_ptr(), tables.as_ptr(), N) };
+        let header = unsafe {
+            raw::register_net_sysctl_sz(net.as_ptr(), path.as_char_ptr(), tables.as_ptr(), N)
+        };
         Ok(Self {
             header: NonNull::new(header).ok_or(ENOMEM)?,
             _tables: tables,

@@ -3,11 +3,7 @@
 //! ADDFLOW and DELFLOW: eroutes, and the policy of inbound tunnels.
 
 use super::{Answer, Audience, Context, InBand, Outcome};
-use crate::{
-    kapi::rcu::Rcu,
-    sadb::sa::Policy,
-    xform::Xform,
-};
+use crate::{kapi::rcu::Rcu, sadb::sa::Policy, xform::Xform};
 use klips_core::{
     eroute::{Key, Selector},
     pfkey::{
@@ -22,7 +18,13 @@ use klips_core::{
 fn selector(flow: &Flow) -> Option<Selector> {
     let proto_mask = if flow.proto == 0 { 0 } else { u8::MAX };
     let key = Key::new(&flow.src, &flow.dst, flow.proto, flow.sport, flow.dport)?;
-    let mask = Key::new(&flow.src_mask, &flow.dst_mask, proto_mask, flow.sport_mask, flow.dport_mask)?;
+    let mask = Key::new(
+        &flow.src_mask,
+        &flow.dst_mask,
+        proto_mask,
+        flow.sport_mask,
+        flow.dport_mask,
+    )?;
     Selector::new(key, mask)
 }
 
@@ -35,11 +37,18 @@ pub(super) fn add(context: &mut Context<'_>, request: &AddFlow<'_>, buf: &mut [u
         AddAction::Replace => eroutes.replace(selector, request.said, pid).in_band()?,
         AddAction::InboundPolicy { .. } => set_policy(context, request, &selector)?,
     }
-    Answer::new(Audience::All, reply::add_flow(buf, context.env.header(), request))
+    Answer::new(
+        Audience::All,
+        reply::add_flow(buf, context.env.header(), request),
+    )
 }
 
 /// Says which inner packets may come out of the inbound tunnel that the SAID's group ends in.
-fn set_policy(context: &mut Context<'_>, request: &AddFlow<'_>, selector: &Selector) -> Result<(), Errno> {
+fn set_policy(
+    context: &mut Context<'_>,
+    request: &AddFlow<'_>,
+    selector: &Selector,
+) -> Result<(), Errno> {
     let control = &mut *context.control;
     let sa = control.sadb.get(&request.said).ok_or(Errno::Enoent)?;
     let tunnel = control
@@ -67,5 +76,8 @@ pub(super) fn delete(context: &mut Context<'_>, request: &DelFlow<'_>, buf: &mut
         // The policy goes with its SA.
         DelAction::Policy(_) => {}
     }
-    Answer::new(Audience::All, reply::del_flow(buf, context.env.header(), request))
+    Answer::new(
+        Audience::All,
+        reply::del_flow(buf, context.env.header(), request),
+    )
 }

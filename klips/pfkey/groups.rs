@@ -21,5 +21,8 @@ pub(super) fn group(context: &mut Context<'_>, request: &Grpsa, buf: &mut [u8]) 
             }
         }
     }
-    Answer::new(Audience::All, reply::grpsa(buf, context.env.header(), request))
+    Answer::new(
+        Audience::All,
+        reply::grpsa(buf, context.env.header(), request),
+    )
 }

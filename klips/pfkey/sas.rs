@@ -43,7 +43,10 @@ pub(super) fn get_spi(context: &mut Context<'_>, request: &GetSpi, buf: &mut [u8
     };
     let sa = Sa::new(blueprint).in_band()?;
     context.control.sadb.insert(sa.clone()).in_band()?;
-    Answer::new(Audience::All, reply::get_spi(buf, context.env.header(), request, &info(&sa)))
+    Answer::new(
+        Audience::All,
+        reply::get_spi(buf, context.env.header(), request, &info(&sa)),
+    )
 }
 
 /// An SPI of the range that no SA has.
@@ -121,7 +124,10 @@ fn lent(ident: Option<&Ident>) -> Option<ext::Ident<'_>> {
 
 /// The key, or an empty one.
 fn key_of(key: Option<ext::Key<'_>>) -> ext::Key<'_> {
-    key.unwrap_or(ext::Key { bits: 0, bytes: &[] })
+    key.unwrap_or(ext::Key {
+        bits: 0,
+        bytes: &[],
+    })
 }
 
 /// The transform that the parameters ask for.
@@ -130,13 +136,10 @@ fn xform(params: &SaParams<'_>) -> Done<Xform> {
     match params.said.proto {
         SaProto::Ipip => Ok(Xform::Ipip),
         SaProto::Esp => {
-            let suite = suite(
-                params.sa.auth,
-                params.sa.encrypt,
-                auth.bits,
-                encrypt.bits,
-            )
-            .map_err(|e| Errno::from_code(e.errno().unsigned_abs() as u8).unwrap_or(Errno::Einval))?;
+            let suite =
+                suite(params.sa.auth, params.sa.encrypt, auth.bits, encrypt.bits).map_err(|e| {
+                    Errno::from_code(e.errno().unsigned_abs() as u8).unwrap_or(Errno::Einval)
+                })?;
             let esp = Esp::new(suite, auth.bytes, encrypt.bytes);
             esp.map(Xform::Esp).map_err(|e| match e {
                 // The kernel has no such algorithm.
@@ -231,18 +234,31 @@ pub(super) fn add(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut [u
     let blueprint = blueprint(context, params)?;
     let sa = Sa::new(blueprint).in_band()?;
     context.control.sadb.insert(sa.clone()).in_band()?;
-    Answer::new(Audience::All, reply::add(buf, context.env.header(), &report(&sa)))
+    Answer::new(
+        Audience::All,
+        reply::add(buf, context.env.header(), &report(&sa)),
+    )
 }
 
 pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut [u8]) -> Outcome {
-    let old = context.control.sadb.get(&params.said).ok_or(Errno::Enoent)?;
+    let old = context
+        .control
+        .sadb
+        .get(&params.said)
+        .ok_or(Errno::Enoent)?;
     let sa = if params.changes_ports_only() {
-        old.set_nat_ports(params.nat_t.sport.unwrap_or(0), params.nat_t.dport.unwrap_or(0));
+        old.set_nat_ports(
+            params.nat_t.sport.unwrap_or(0),
+            params.nat_t.dport.unwrap_or(0),
+        );
         old
     } else {
         replace(context, params, &old)?
     };
-    Answer::new(Audience::All, reply::update(buf, context.env.header(), &report(&sa)))
+    Answer::new(
+        Audience::All,
+        reply::update(buf, context.env.header(), &report(&sa)),
+    )
 }
 
 /// Puts a new SA in the place of `old`; it was added when the old one was.
@@ -269,7 +285,10 @@ pub(super) fn delete(context: &mut Context<'_>, which: &SaRef, buf: &mut [u8]) -
 
 pub(super) fn get(context: &mut Context<'_>, which: &SaRef, buf: &mut [u8]) -> Outcome {
     let sa = context.control.sadb.get(&which.said).ok_or(Errno::Esrch)?;
-    Answer::new(Audience::Sender, reply::get(buf, context.env.header(), &report(&sa)))
+    Answer::new(
+        Audience::Sender,
+        reply::get(buf, context.env.header(), &report(&sa)),
+    )
 }
 
 pub(super) fn flush(context: &mut Context<'_>, scope: &FlushScope, buf: &mut [u8]) -> Outcome {

@@ -92,7 +92,9 @@ impl KeySocket for PfKey {
     }
 
     fn close(sock: &Socket<Self>) {
-        let Some(ns) = netns::instance_arc::<Instance>(sock.net()) else { return };
+        let Some(ns) = netns::instance_arc::<Instance>(sock.net()) else {
+            return;
+        };
         let mut sockets = ns.tables.sockets.lock();
         if let Some(i) = sockets.0.iter().position(|s| s.is(sock)) {
             let _ = sockets.0.remove(i);

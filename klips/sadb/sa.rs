@@ -198,7 +198,10 @@ impl Sa {
 
     /// NAT-T ports, host byte order.
     pub(crate) fn nat_ports(&self) -> (u16, u16) {
-        (self.nat_sport.load(Ordering::Relaxed), self.nat_dport.load(Ordering::Relaxed))
+        (
+            self.nat_sport.load(Ordering::Relaxed),
+            self.nat_dport.load(Ordering::Relaxed),
+        )
     }
 
     /// Moves the NAT-T ports; 0 leaves one as it is.
@@ -268,7 +271,10 @@ impl Sa {
     /// First check of a received packet: lifetimes, then the sequence number if the protocol has one. Changes nothing but
     /// error counters.
     #[inline]
-    pub(crate) fn begin_receive(&self, seq: Option<u32>) -> (core::result::Result<(), Discard>, Option<Limit>) {
+    pub(crate) fn begin_receive(
+        &self,
+        seq: Option<u32>,
+    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
         if !self.state().carries_traffic() {
             return (Err(Discard::RxSaNotMature), None);
         }
@@ -278,7 +284,10 @@ impl Sa {
             expiry => {
                 // A soft limit is reported once the packet has proved to be genuine, not before.
                 let _ = expiry;
-                (seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq))), None)
+                (
+                    seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq))),
+                    None,
+                )
             }
         });
         self.apply(limit);

@@ -102,7 +102,9 @@ impl Esp {
         let tail = esp::pad_len(view.payload_len(), self.suite.block);
         let end = view.total_len;
         packet.trim(end);
-        packet.put(tail + self.suite.icv_len).map_err(|_| Discard::TxNoMemory)?;
+        packet
+            .put(tail + self.suite.icv_len)
+            .map_err(|_| Discard::TxNoMemory)?;
         packet.push(head).map_err(|_| Discard::TxNoMemory)?;
         let iv = self.iv(sa, seq);
         let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
@@ -110,7 +112,9 @@ impl Esp {
         // The IP header moves to the new front.
         bytes.copy_within(head..head + view.header_len, 0);
         ipv4::set_proto_and_len(bytes, ESP, total_len).map_err(|_| Discard::TxBadBundle)?;
-        let body = bytes.get_mut(view.header_len..).ok_or(Discard::TxBadBundle)?;
+        let body = bytes
+            .get_mut(view.header_len..)
+            .ok_or(Discard::TxBadBundle)?;
         let text = view.payload_len() + tail;
         self.seal(sa, seq, body, head, text, tail, view.proto, iv)
     }
@@ -137,12 +141,16 @@ impl Esp {
             .zip(iv.get(..self.suite.iv_len))
             .map(|(to, from)| to.copy_from_slice(from))
             .ok_or(Discard::TxBadBundle)?;
-        let trailer = body.get_mut(head + text - tail..head + text).ok_or(Discard::TxBadBundle)?;
+        let trailer = body
+            .get_mut(head + text - tail..head + text)
+            .ok_or(Discard::TxBadBundle)?;
         esp::write_trailer(trailer, next_header).map_err(|_| Discard::TxBadBundle)?;
-        self.aead.encrypt(body, head, text, &mut iv).map_err(|e| match e {
-            ENOMEM => Discard::TxNoMemory,
-            _ => Discard::TxCryptoFailed,
-        })
+        self.aead
+            .encrypt(body, head, text, &mut iv)
+            .map_err(|e| match e {
+                ENOMEM => Discard::TxNoMemory,
+                _ => Discard::TxCryptoFailed,
+            })
     }
 
     /// Checks lengths that nothing else looks at before the ICV is.
@@ -166,21 +174,28 @@ impl Esp {
         authenticated: impl FnOnce() -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
         let head = esp::HEADER_LEN + self.suite.iv_len;
-        let text = view.payload_len().checked_sub(head).ok_or(Discard::RxNoIcv)?;
+        let text = view
+            .payload_len()
+            .checked_sub(head)
+            .ok_or(Discard::RxNoIcv)?;
         packet.trim(view.total_len);
         let mut iv = [0u8; MAX_IV];
         let bytes = packet.bytes_mut();
-        let body = bytes.get_mut(view.header_len..).ok_or(Discard::RxBadLength)?;
+        let body = bytes
+            .get_mut(view.header_len..)
+            .ok_or(Discard::RxBadLength)?;
         iv.get_mut(..self.suite.iv_len)
             .zip(body.get(esp::HEADER_LEN..head))
             .map(|(to, from)| to.copy_from_slice(from))
             .ok_or(Discard::RxBadLength)?;
-        self.aead.decrypt(body, head, text, &mut iv).map_err(|e| match e {
-            EBADMSG => Discard::RxIcvFailed,
-            ENOMEM => Discard::RxNoMemory,
-            EINVAL => Discard::RxDecryptFailed,
-            _ => Discard::RxCryptoFailed,
-        })?;
+        self.aead
+            .decrypt(body, head, text, &mut iv)
+            .map_err(|e| match e {
+                EBADMSG => Discard::RxIcvFailed,
+                ENOMEM => Discard::RxNoMemory,
+                EINVAL => Discard::RxDecryptFailed,
+                _ => Discard::RxCryptoFailed,
+            })?;
         authenticated()?;
         let plain = body
             .get(head..head + text - self.suite.icv_len)
@@ -192,7 +207,8 @@ impl Esp {
         packet.pull(head).map_err(|_| Discard::RxBadLength)?;
         packet.trim(len);
         let total_len = u16::try_from(len).map_err(|_| Discard::RxBadLength)?;
-        ipv4::set_proto_and_len(packet.bytes_mut(), trailer.next_header, total_len).map_err(|_| Discard::RxBadLength)?;
+        ipv4::set_proto_and_len(packet.bytes_mut(), trailer.next_header, total_len)
+            .map_err(|_| Discard::RxBadLength)?;
         Ok(Opened {
             next_header: trailer.next_header,
             pad_ok: trailer.pad_ok,

@@ -23,7 +23,9 @@ pub(super) fn encap(sa: &Sa, tos: u8, packet: &mut Packet) -> Result<(), Discard
         Some(6) => IPV6,
         _ => return Err(Discard::TxBadInnerHeader),
     };
-    packet.push(ipv4::HEADER_LEN).map_err(|_| Discard::TxNoMemory)?;
+    packet
+        .push(ipv4::HEADER_LEN)
+        .map_err(|_| Discard::TxNoMemory)?;
     let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
     ipv4::OuterV4 {
         tos,

@@ -93,7 +93,10 @@ impl Name {
     /// The name as text; empty if it is not UTF-8.
     pub(crate) fn as_str(&self) -> &str {
         let len = self.0.iter().position(|b| *b == 0).unwrap_or(self.0.len());
-        self.0.get(..len).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+        self.0
+            .get(..len)
+            .and_then(|b| core::str::from_utf8(b).ok())
+            .unwrap_or("")
     }
 }
 
@@ -273,7 +276,9 @@ impl<T: Driver> Device<T> {
     /// Takes over link type, address, header length and room from `phys`, and sets the MTU.
     pub(crate) fn adopt(&self, _rtnl: &Rtnl, phys: &Port, mtu: u32, headroom: u16) -> Result {
         // SAFETY: Both devices are alive and RTNL is held, which protects these fields.
-        super::to_result(unsafe { raw::klips_dev_adopt(self.0.as_ptr(), phys.as_ptr(), mtu as c_int, headroom) })
+        super::to_result(unsafe {
+            raw::klips_dev_adopt(self.0.as_ptr(), phys.as_ptr(), mtu as c_int, headroom)
+        })
     }
 
     /// Goes back to the link type "void" without address or header. The MTU stays.
@@ -313,7 +318,10 @@ impl<T: Driver> Device<T> {
         0
     }
 
-    unsafe extern "C" fn start_xmit_callback(skb: *mut raw::sk_buff, dev: *mut raw::net_device) -> raw::netdev_tx_t {
+    unsafe extern "C" fn start_xmit_callback(
+        skb: *mut raw::sk_buff,
+        dev: *mut raw::net_device,
+    ) -> raw::netdev_tx_t {
         if let Some(skb) = NonNull::new(skb) {
             // SAFETY: The kernel passes a device of this driver and gives us the buffer.
             unsafe { T::transmit(Self::from_raw(dev), Skb::from_raw(skb)) };
@@ -321,7 +329,10 @@ impl<T: Driver> Device<T> {
         raw::netdev_tx_NETDEV_TX_OK
     }
 
-    unsafe extern "C" fn stats_callback(dev: *mut raw::net_device, to: *mut raw::rtnl_link_stats64) {
+    unsafe extern "C" fn stats_callback(
+        dev: *mut raw::net_device,
+        to: *mut raw::rtnl_link_stats64,
+    ) {
         // SAFETY: The kernel passes a device of this driver and a structure for us to fill.
         let (stats, to) = unsafe { (Self::from_raw(dev).data().stats(), &mut *to) };
         to.rx_packets = stats.rx_packets;
@@ -346,7 +357,8 @@ impl<T: Driver> Device<T> {
         let rtnl = unsafe { Rtnl::assume() };
         let cmd = (cmd as u32).wrapping_sub(raw::SIOCDEVPRIVATE);
         // SAFETY: The kernel passes a device of this driver.
-        T::ioctl(unsafe { Self::from_raw(dev) }, &rtnl, cmd, &arg).map_or_else(|e| e.to_errno(), |()| 0)
+        T::ioctl(unsafe { Self::from_raw(dev) }, &rtnl, cmd, &arg)
+            .map_or_else(|e| e.to_errno(), |()| 0)
     }
 }
 

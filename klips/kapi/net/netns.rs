@@ -164,8 +164,13 @@ impl<T: PerNet> Registration<T> {
             (*ops).pre_exit = Some(Operations::<T>::pre_exit);
             (*ops).exit_rtnl = Some(Operations::<T>::exit_rtnl);
             (*ops).exit = Some(Operations::<T>::exit);
-            ptr::addr_of!((*ops).id).cast_mut().cast::<*mut u32>().write(this.id.as_ptr());
-            ptr::addr_of!((*ops).size).cast_mut().write(mem::size_of::<Slot<T>>());
+            ptr::addr_of!((*ops).id)
+                .cast_mut()
+                .cast::<*mut u32>()
+                .write(this.id.as_ptr());
+            ptr::addr_of!((*ops).size)
+                .cast_mut()
+                .write(mem::size_of::<Slot<T>>());
         }
         // SAFETY: The operations are static and complete.
         super::to_result(unsafe { raw::register_pernet_device(this.ops.get()) })?;

@@ -46,7 +46,11 @@ impl<O: Observer> Block<O> {
         Self(UnsafeCell::new(unsafe { mem::zeroed() }), PhantomData)
     }
 
-    unsafe extern "C" fn callback(_nb: *mut raw::notifier_block, event: c_ulong, info: *mut c_void) -> c_int {
+    unsafe extern "C" fn callback(
+        _nb: *mut raw::notifier_block,
+        event: c_ulong,
+        info: *mut c_void,
+    ) -> c_int {
         let event = match event as raw::netdev_cmd {
             raw::netdev_cmd_NETDEV_UNREGISTER => Event::Unregister,
             raw::netdev_cmd_NETDEV_CHANGEMTU => Event::ChangeMtu,

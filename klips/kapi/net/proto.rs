@@ -46,7 +46,9 @@ impl<R: Receiver> Handler<R> {
     }
 
     unsafe extern "C" fn receive(skb: *mut raw::sk_buff) -> c_int {
-        let Some(ptr) = NonNull::new(skb) else { return 0 };
+        let Some(ptr) = NonNull::new(skb) else {
+            return 0;
+        };
         // SAFETY: The kernel gives us the buffer unless we return `-EINVAL`.
         match R::receive(unsafe { Skb::from_raw(ptr) }) {
             Ok(()) => 0,
@@ -58,7 +60,12 @@ impl<R: Receiver> Handler<R> {
     }
 
     /// UDP-encapsulated packets: left to the native stack.
-    unsafe extern "C" fn input(_skb: *mut raw::sk_buff, _nexthdr: c_int, _spi: u32, _encap: c_int) -> c_int {
+    unsafe extern "C" fn input(
+        _skb: *mut raw::sk_buff,
+        _nexthdr: c_int,
+        _spi: u32,
+        _encap: c_int,
+    ) -> c_int {
         EINVAL.to_errno()
     }
 

@@ -14,7 +14,9 @@ const RTN_LOCAL: u32 = 2;
 pub(crate) fn is_local(net: &Net, addr: &IpAddr) -> bool {
     match addr {
         // SAFETY: The namespace is live; the address is passed by value, in network byte order.
-        IpAddr::V4(a) => unsafe { raw::klips_inet_addr_type(net.as_ptr(), u32::from_ne_bytes(a.octets())) == RTN_LOCAL },
+        IpAddr::V4(a) => unsafe {
+            raw::klips_inet_addr_type(net.as_ptr(), u32::from_ne_bytes(a.octets())) == RTN_LOCAL
+        },
         IpAddr::V6(a) => {
             let octets = a.octets();
             // SAFETY: The namespace is live; the address is copied from 16 bytes of which alignment is not asked.

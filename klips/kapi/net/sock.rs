@@ -91,7 +91,8 @@ impl<T: KeySocket> Socket<T> {
     pub(crate) fn queue(&self, message: &[u8]) -> Result {
         let len = u32::try_from(message.len()).map_err(|_| EMSGSIZE)?;
         // SAFETY: An allocation has no requirements.
-        let skb = NonNull::new(unsafe { raw::klips_alloc_skb(len, raw::KLIPS_GFP_KERNEL) }).ok_or(ENOMEM)?;
+        let skb = NonNull::new(unsafe { raw::klips_alloc_skb(len, raw::KLIPS_GFP_KERNEL) })
+            .ok_or(ENOMEM)?;
         // SAFETY: The buffer is new and has room for `len` bytes; `skb_put` returns where they begin.
         unsafe {
             ptr::copy_nonoverlapping(
@@ -167,7 +168,13 @@ impl<T: KeySocket> Tables<T> {
         // SAFETY: No requirement.
         let owner = unsafe { raw::klips_this_module() };
         // SAFETY: Called once, before anybody else looks at the tables.
-        let (proto, ops, family) = unsafe { (&mut *self.proto.get(), &mut *self.ops.get(), &mut *self.family.get()) };
+        let (proto, ops, family) = unsafe {
+            (
+                &mut *self.proto.get(),
+                &mut *self.ops.get(),
+                &mut *self.family.get(),
+            )
+        };
         for (to, from) in proto.name.iter_mut().zip(b"KEY\0") {
             *to = *from as _;
         }
@@ -196,15 +203,26 @@ impl<T: KeySocket> Tables<T> {
         family.owner = owner;
     }
 
-    unsafe extern "C" fn create(net: *mut raw::net, sock: *mut raw::socket, protocol: c_int, kern: c_int) -> c_int {
+    unsafe extern "C" fn create(
+        net: *mut raw::net,
+        sock: *mut raw::socket,
+        protocol: c_int,
+        kern: c_int,
+    ) -> c_int {
         // SAFETY: The kernel passes a live namespace and a new socket.
-        unsafe { Self::create_inner(net, sock, protocol, kern) }.map_or_else(|e| e.to_errno(), |()| 0)
+        unsafe { Self::create_inner(net, sock, protocol, kern) }
+            .map_or_else(|e| e.to_errno(), |()| 0)
     }
 
     /// # Safety
     ///
     /// As for the family's `create`.
-    unsafe fn create_inner(net: *mut raw::net, sock: *mut raw::socket, protocol: c_int, kern: c_int) -> Result {
+    unsafe fn create_inner(
+        net: *mut raw::net,
+        sock: *mut raw::socket,
+        protocol: c_int,
+        kern: c_int,
+    ) -> Result {
         // SAFETY: By the function's requirement.
         if !unsafe { Net::from_raw(net) }.capable_net_admin() {
             return Err(EACCES);
@@ -219,7 +237,15 @@ impl<T: KeySocket> Tables<T> {
         }
         let this = T::tables();
         // SAFETY: The protocol is registered while the family is.
-        let sk = unsafe { raw::sk_alloc(net, raw::PF_KEY as c_int, raw::KLIPS_GFP_KERNEL, this.proto.get(), kern) };
+        let sk = unsafe {
+            raw::sk_alloc(
+                net,
+                raw::PF_KEY as c_int,
+                raw::KLIPS_GFP_KERNEL,
+                this.proto.get(),
+                kern,
+            )
+        };
         let sk = NonNull::new(sk).ok_or(ENOMEM)?.as_ptr();
         // SAFETY: The socket is new and as large as `Full<T>`.
         unsafe {
@@ -265,7 +291,11 @@ impl<T: KeySocket> Tables<T> {
         0
     }
 
-    unsafe extern "C" fn sendmsg(sock: *mut raw::socket, msg: *mut raw::msghdr, len: usize) -> c_int {
+    unsafe extern "C" fn sendmsg(
+        sock: *mut raw::socket,
+        msg: *mut raw::msghdr,
+        len: usize,
+    ) -> c_int {
         // SAFETY: The kernel passes a socket in use and its message.
         match unsafe { Self::sendmsg_inner((*sock).sk, msg, len) } {
             Ok(()) => len as c_int,
@@ -299,20 +329,30 @@ impl<T: KeySocket> Tables<T> {
         let mut copy = Wiped(KVVec::with_capacity(len, GFP_KERNEL)?);
         copy.0.resize(len, 0, GFP_KERNEL)?;
         // SAFETY: The copy has `len` bytes.
-        super::to_result(unsafe { raw::klips_memcpy_from_msg(copy.0.as_mut_ptr().cast(), msg, len) })?;
+        super::to_result(unsafe {
+            raw::klips_memcpy_from_msg(copy.0.as_mut_ptr().cast(), msg, len)
+        })?;
         // SAFETY: By the function's requirement.
         T::message(unsafe { Socket::from_raw(sk) }, &copy.0)
     }
 
-    unsafe extern "C" fn recvmsg(sock: *mut raw::socket, msg: *mut raw::msghdr, len: usize, flags: c_int) -> c_int {
-        const KNOWN: u32 = raw::MSG_PEEK | raw::MSG_DONTWAIT | raw::MSG_TRUNC | raw::MSG_CMSG_COMPAT;
+    unsafe extern "C" fn recvmsg(
+        sock: *mut raw::socket,
+        msg: *mut raw::msghdr,
+        len: usize,
+        flags: c_int,
+    ) -> c_int {
+        const KNOWN: u32 =
+            raw::MSG_PEEK | raw::MSG_DONTWAIT | raw::MSG_TRUNC | raw::MSG_CMSG_COMPAT;
         let flags = flags as u32;
         if flags & !KNOWN != 0 {
             return EOPNOTSUPP.to_errno();
         }
         let mut err = 0;
         // SAFETY: The kernel passes a socket in use.
-        let Some(skb) = NonNull::new(unsafe { raw::skb_recv_datagram((*sock).sk, flags, &mut err) }) else {
+        let Some(skb) =
+            NonNull::new(unsafe { raw::skb_recv_datagram((*sock).sk, flags, &mut err) })
+        else {
             return err;
         };
         // SAFETY: The buffer is ours until it is freed below; the message is the caller's to fill.
