@@ -99,6 +99,11 @@ impl<L: Listing> Ops<L> {
         true
     }
 
+    /// The first row of a read.
+    ///
+    /// # Safety
+    ///
+    /// `m` must be a live sequence file opened with these operations, and `pos` its position.
     unsafe extern "C" fn start(m: *mut raw::seq_file, pos: *mut raw::loff_t) -> *mut c_void {
         // SAFETY: The kernel passes a live file of ours and a position.
         unsafe {
@@ -109,6 +114,11 @@ impl<L: Listing> Ops<L> {
         }
     }
 
+    /// The next row.
+    ///
+    /// # Safety
+    ///
+    /// `m` must be a live sequence file opened with these operations, and `pos` its position.
     unsafe extern "C" fn next(
         m: *mut raw::seq_file,
         _v: *mut c_void,
@@ -133,8 +143,18 @@ impl<L: Listing> Ops<L> {
         }
     }
 
+    /// The end of a read.
+    ///
+    /// # Safety
+    ///
+    /// None: nothing is looked at.
     unsafe extern "C" fn stop(_m: *mut raw::seq_file, _v: *mut c_void) {}
 
+    /// Prints the row at which the file stands.
+    ///
+    /// # Safety
+    ///
+    /// `m` must be a live sequence file opened with these operations.
     unsafe extern "C" fn show(m: *mut raw::seq_file, _v: *mut c_void) -> c_int {
         // SAFETY: The kernel passes a live file of ours.
         let (owner, place) = unsafe { (Self::owner(m), Self::place(m)) };
@@ -161,11 +181,11 @@ impl Entry {
     }
 
     fn parent(net: &Net, dir: Option<&Self>) -> *mut raw::proc_dir_entry {
-        // SAFETY: The namespace is live.
-        dir.map_or_else(
-            || unsafe { raw::klips_proc_net(net.as_ptr()) },
-            |d| d.0.as_ptr(),
-        )
+        match dir {
+            Some(dir) => dir.0.as_ptr(),
+            // SAFETY: The namespace is live.
+            None => unsafe { raw::klips_proc_net(net.as_ptr()) },
+        }
     }
 
     /// A directory under `dir`, or under `/proc/net`. Process context.

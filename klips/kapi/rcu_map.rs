@@ -34,6 +34,9 @@ struct Entry<V: Keyed> {
 
 type Link<V> = AtomicPtr<Node<Entry<V>>>;
 
+/// The link that points at an entry, and the entry.
+type Found<'b, V> = (&'b Link<V>, NonNull<Node<Entry<V>>>);
+
 struct Buckets<V: Keyed>(KVVec<Link<V>>);
 
 // SAFETY: The pointers are to nodes of `Send + Sync` contents that are shared by the rules of this module.
@@ -215,10 +218,7 @@ impl<V: Keyed> MapWriter<V> {
     }
 
     /// The link that points at the entry under `key`, and the entry.
-    fn find_link<'b>(
-        head: &'b Link<V>,
-        key: &V::Key,
-    ) -> Option<(&'b Link<V>, NonNull<Node<Entry<V>>>)> {
+    fn find_link<'b>(head: &'b Link<V>, key: &V::Key) -> Option<Found<'b, V>> {
         let mut link = head;
         loop {
             let node = NonNull::new(link.load(Ordering::Relaxed))?;

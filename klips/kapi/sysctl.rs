@@ -48,8 +48,8 @@ impl<const N: usize> Table<N> {
         values: Arc<Values<N>>,
     ) -> Result<Self> {
         // SAFETY: All-zero is a valid `ctl_table`.
-        let mut tables: KBox<[raw::ctl_table; N]> =
-            KBox::new(unsafe { mem::zeroed() }, GFP_KERNEL)?;
+        let zeroed = unsafe { mem::zeroed() };
+        let mut tables: KBox<[raw::ctl_table; N]> = KBox::new(zeroed, GFP_KERNEL)?;
         for ((table, name), value) in tables.iter_mut().zip(names).zip(values.0.iter()) {
             table.procname = name.as_char_ptr();
             table.data = value.as_ptr().cast();

@@ -54,7 +54,7 @@ impl Port {
     pub(crate) fn name(&self) -> Name {
         let mut bytes = [0u8; 16];
         for (to, from) in bytes.iter_mut().zip(self.get().name.iter()) {
-            *to = *from as u8;
+            *to = *from;
         }
         Name(bytes)
     }
@@ -218,6 +218,12 @@ static HEADER_OPS: HeaderOps = HeaderOps(raw::header_ops {
     ..unsafe { mem::zeroed() }
 });
 
+/// The header of a packet for `dev`; returns its length or a negative errno.
+///
+/// # Safety
+///
+/// `skb` must be a live buffer that is about to be sent through `dev`, a live device, by
+/// the calling context.
 unsafe extern "C" fn create_header(
     skb: *mut raw::sk_buff,
     dev: *mut raw::net_device,
@@ -287,6 +293,11 @@ impl<T: Driver> Device<T> {
         unsafe { raw::klips_dev_abandon(self.0.as_ptr()) };
     }
 
+    /// Fills in a new device.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a device just allocated with room for `T`, which nobody else knows yet.
     unsafe extern "C" fn setup_callback(dev: *mut raw::net_device) {
         // SAFETY: Called by the allocation with the new device, which nobody else knows yet.
         let d = unsafe { &mut *dev };
@@ -302,22 +313,43 @@ impl<T: Driver> Device<T> {
         unsafe { raw::klips_dev_virtual(dev) };
     }
 
+    /// Drops the driver's data.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a device of this driver that is gone for everybody else; called once.
     unsafe extern "C" fn destructor_callback(dev: *mut raw::net_device) {
         // SAFETY: The device is gone for everybody; its data was initialised before it was registered and is dropped once.
         unsafe { ptr::drop_in_place(raw::klips_netdev_priv(dev).cast::<T>()) };
     }
 
+    /// The device is to go up.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a live device of this driver, and RTNL be held.
     unsafe extern "C" fn open_callback(dev: *mut raw::net_device) -> c_int {
         // SAFETY: The kernel passes a device of this driver.
         T::open(unsafe { Self::from_raw(dev) }).map_or_else(|e| e.to_errno(), |()| 0)
     }
 
+    /// The device went down.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a live device of this driver, and RTNL be held.
     unsafe extern "C" fn stop_callback(dev: *mut raw::net_device) -> c_int {
         // SAFETY: The kernel passes a device of this driver.
         T::stop(unsafe { Self::from_raw(dev) });
         0
     }
 
+    /// A packet is to be sent.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be a buffer that the caller gives up, `dev` a live device of this driver, and
+    /// bottom halves be disabled.
     unsafe extern "C" fn start_xmit_callback(
         skb: *mut raw::sk_buff,
         dev: *mut raw::net_device,
@@ -329,6 +361,12 @@ impl<T: Driver> Device<T> {
         raw::netdev_tx_NETDEV_TX_OK
     }
 
+    /// Somebody wants the counters.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a live device of this driver and `to` a structure that the caller may
+    /// write.
     unsafe extern "C" fn stats_callback(
         dev: *mut raw::net_device,
         to: *mut raw::rtnl_link_stats64,
@@ -345,6 +383,12 @@ impl<T: Driver> Device<T> {
         to.tx_dropped = stats.tx_dropped;
     }
 
+    /// A private ioctl.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a live device of this driver, `ifr` the kernel's own copy of the request,
+    /// and RTNL be held.
     unsafe extern "C" fn ioctl_callback(
         dev: *mut raw::net_device,
         ifr: *mut raw::ifreq,

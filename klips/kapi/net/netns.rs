@@ -73,6 +73,12 @@ impl<T: PerNet> Operations<T> {
         unsafe { raw::klips_net_generic(net, id).cast::<Slot<T>>().as_ref() }
     }
 
+    /// A namespace begins.
+    ///
+    /// # Safety
+    ///
+    /// `net` must be a live namespace whose slot is zeroed; called once for it, in process
+    /// context.
     unsafe extern "C" fn init(net: *mut raw::net) -> kernel::ffi::c_int {
         // SAFETY: The kernel passes a live namespace.
         let net_ref = unsafe { Net::from_raw(net) };
@@ -97,12 +103,23 @@ impl<T: PerNet> Operations<T> {
         }
     }
 
+    /// A namespace is about to end.
+    ///
+    /// # Safety
+    ///
+    /// `net` must be a namespace for which `init` succeeded.
     unsafe extern "C" fn pre_exit(net: *mut raw::net) {
         if let Some(slot) = Self::slot(net) {
             slot.live.store(ptr::null_mut(), Ordering::Release);
         }
     }
 
+    /// Devices of a namespace are to go.
+    ///
+    /// # Safety
+    ///
+    /// `net` must be a namespace for which `init` succeeded, `list` a list for
+    /// `unregister_netdevice_many`, and RTNL be held.
     unsafe extern "C" fn exit_rtnl(net: *mut raw::net, list: *mut raw::list_head) {
         let Some(slot) = Self::slot(net) else { return };
         // SAFETY: The slot owns a reference until `give_up`.
@@ -112,6 +129,12 @@ impl<T: PerNet> Operations<T> {
         }
     }
 
+    /// A namespace ends.
+    ///
+    /// # Safety
+    ///
+    /// `net` must be a namespace for which `init` succeeded; called once, a grace period after
+    /// `pre_exit`.
     unsafe extern "C" fn exit(net: *mut raw::net) {
         let Some(slot) = Self::slot(net) else { return };
         // SAFETY: The slot owns a reference until `give_up`.

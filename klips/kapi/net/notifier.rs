@@ -46,6 +46,11 @@ impl<O: Observer> Block<O> {
         Self(UnsafeCell::new(unsafe { mem::zeroed() }), PhantomData)
     }
 
+    /// Something happened to a device.
+    ///
+    /// # Safety
+    ///
+    /// `info` must be the `netdev_notifier_info` of a live device, and RTNL be held.
     unsafe extern "C" fn callback(
         _nb: *mut raw::notifier_block,
         event: c_ulong,

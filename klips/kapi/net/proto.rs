@@ -45,6 +45,12 @@ impl<R: Receiver> Handler<R> {
         }
     }
 
+    /// A packet arrived.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be a buffer that the caller gives up unless `-EINVAL` is returned, and RCU be
+    /// held.
     unsafe extern "C" fn receive(skb: *mut raw::sk_buff) -> c_int {
         let Some(ptr) = NonNull::new(skb) else {
             return 0;
@@ -60,6 +66,10 @@ impl<R: Receiver> Handler<R> {
     }
 
     /// UDP-encapsulated packets: left to the native stack.
+    ///
+    /// # Safety
+    ///
+    /// None: nothing is looked at.
     unsafe extern "C" fn input(
         _skb: *mut raw::sk_buff,
         _nexthdr: c_int,
@@ -70,11 +80,19 @@ impl<R: Receiver> Handler<R> {
     }
 
     /// "Not mine, ask the next": the native stack's own post-decryption callback.
+    ///
+    /// # Safety
+    ///
+    /// None: nothing is looked at.
     unsafe extern "C" fn callback(_skb: *mut raw::sk_buff, _err: c_int) -> c_int {
         1
     }
 
     /// "Not mine, ask the next": ICMP errors.
+    ///
+    /// # Safety
+    ///
+    /// None: nothing is looked at.
     unsafe extern "C" fn error(_skb: *mut raw::sk_buff, _info: u32) -> c_int {
         ENOENT.to_errno()
     }

@@ -176,7 +176,7 @@ impl<T: KeySocket> Tables<T> {
             )
         };
         for (to, from) in proto.name.iter_mut().zip(b"KEY\0") {
-            *to = *from as _;
+            *to = *from;
         }
         proto.owner = owner;
         proto.obj_size = mem::size_of::<Full<T>>() as c_uint;
@@ -203,6 +203,11 @@ impl<T: KeySocket> Tables<T> {
         family.owner = owner;
     }
 
+    /// A socket is to be made.
+    ///
+    /// # Safety
+    ///
+    /// `net` must be a live namespace and `sock` a new socket of this family.
     unsafe extern "C" fn create(
         net: *mut raw::net,
         sock: *mut raw::socket,
@@ -268,6 +273,11 @@ impl<T: KeySocket> Tables<T> {
         result
     }
 
+    /// The last reference to a socket is gone.
+    ///
+    /// # Safety
+    ///
+    /// `sk` must be a socket of this family that nobody else knows any more; called once.
     unsafe extern "C" fn destruct(sk: *mut raw::sock) {
         // SAFETY: The last reference is gone; the queue and the data are dropped once.
         unsafe {
@@ -276,6 +286,11 @@ impl<T: KeySocket> Tables<T> {
         }
     }
 
+    /// A socket is closed.
+    ///
+    /// # Safety
+    ///
+    /// `sock` must be a socket of this family, or one for which `create` failed; called once.
     unsafe extern "C" fn release(sock: *mut raw::socket) -> c_int {
         // SAFETY: The kernel passes the socket that is being closed; `sk` is null if it was never made.
         unsafe {
@@ -291,6 +306,12 @@ impl<T: KeySocket> Tables<T> {
         0
     }
 
+    /// A message was written.
+    ///
+    /// # Safety
+    ///
+    /// `sock` must be an open socket of this family and `msg` the message of `len` bytes being
+    /// sent on it.
     unsafe extern "C" fn sendmsg(
         sock: *mut raw::socket,
         msg: *mut raw::msghdr,
@@ -336,6 +357,12 @@ impl<T: KeySocket> Tables<T> {
         T::message(unsafe { Socket::from_raw(sk) }, &copy.0)
     }
 
+    /// A message is wanted.
+    ///
+    /// # Safety
+    ///
+    /// `sock` must be an open socket of this family and `msg` the caller's buffer of `len`
+    /// bytes.
     unsafe extern "C" fn recvmsg(
         sock: *mut raw::socket,
         msg: *mut raw::msghdr,
@@ -350,9 +377,8 @@ impl<T: KeySocket> Tables<T> {
         }
         let mut err = 0;
         // SAFETY: The kernel passes a socket in use.
-        let Some(skb) =
-            NonNull::new(unsafe { raw::skb_recv_datagram((*sock).sk, flags, &mut err) })
-        else {
+        let skb = unsafe { raw::skb_recv_datagram((*sock).sk, flags, &mut err) };
+        let Some(skb) = NonNull::new(skb) else {
             return err;
         };
         // SAFETY: The buffer is ours until it is freed below; the message is the caller's to fill.
