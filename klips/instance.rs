@@ -168,19 +168,20 @@ impl PerNet for Instance {
 impl Instance {
     fn make_devices(self: &Arc<Self>, net: &Net, count: u32) -> Result {
         let mut made = KVec::with_capacity(count as usize, GFP_KERNEL)?;
-        let mut result = Ok(());
         for n in 0..count {
-            match self.make_device(net, n) {
-                Ok(dev) => made.push(dev, GFP_KERNEL)?,
-                Err(e) => {
-                    result = Err(e);
-                    break;
-                }
+            let dev = self.make_device(net, n).inspect_err(|e| {
+                pr_err!("device ipsec{n} cannot be made: errno {}\n", e.to_errno());
+            });
+            // There is room: reserved above.
+            let kept = dev.and_then(|dev| made.push_within_capacity(dev).map_err(|_| ENOMEM));
+            if let Err(e) = kept {
+                made.into_iter().for_each(DeviceRef::remove);
+                return Err(e);
             }
         }
         let prepared = Rcu::prepare(Devices(made))?;
         self.devices.publish(Some(prepared), &self.yard);
-        result
+        Ok(())
     }
 
     fn make_device(self: &Arc<Self>, net: &Net, n: u32) -> Result<DeviceRef<IpsecDev>> {

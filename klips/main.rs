@@ -31,7 +31,10 @@ mod tx;
 mod xform;
 
 use instance::{Follower, Instance};
-use kapi::net::{netns, notifier, proto, sock};
+use kapi::{
+    layout,
+    net::{netns, notifier, proto, sock},
+};
 use kernel::prelude::*;
 
 module! {
@@ -72,6 +75,7 @@ mod params {
 
 impl kernel::Module for Klips {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        layout::check()?;
         let namespaces = netns::Registration::new()?;
         let notifier = notifier::Registration::new()?;
         let family = sock::Registration::new().inspect_err(|_| {

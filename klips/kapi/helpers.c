@@ -5,6 +5,7 @@
 #include "helpers.h"
 
 #include "helpers/crypto.c"
+#include "helpers/layout.c"
 #include "helpers/netdevice.c"
 #include "helpers/netns.c"
 #include "helpers/percpu.c"

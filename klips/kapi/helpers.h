@@ -36,6 +36,9 @@ void klips_dev_virtual(struct net_device *dev);
 int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom);
 void klips_dev_abandon(struct net_device *dev);
 
+/* layout */
+size_t klips_layout(unsigned int index);
+
 /* namespaces, capabilities */
 void *klips_net_generic(const struct net *net, unsigned int id);
 bool klips_capable_net_admin(const struct net *net);

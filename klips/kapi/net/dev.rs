@@ -455,6 +455,15 @@ impl<T: Driver> DeviceRef<T> {
         Self(self.0.hold(), PhantomData)
     }
 
+    /// Removes the device at once. Process context, without RTNL.
+    pub(crate) fn remove(self) {
+        let dev = self.0.as_ptr();
+        // The removal waits for all references. The device stays until it is removed, as nobody else does that.
+        drop(self);
+        // SAFETY: Registered by us and not removed yet.
+        unsafe { raw::unregister_netdev(dev) };
+    }
+
     /// Queues the device for removal. The reference still has to be dropped for the removal to end.
     pub(crate) fn unregister(&self, list: &mut KillList) {
         // SAFETY: The device is registered, and the list is good and RTNL held by `KillList`'s contract.
