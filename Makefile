@@ -33,8 +33,7 @@ modules:
 
 ## tools: the ipsec program alone, in BUILD
 tools:
-	$(quiet)cargo build $(if $(V),--verbose,--quiet) --release --locked --manifest-path userspace/Cargo.toml
-	$(quiet)install -m 755 $(BUILD)/target/release/ipsec $(BUILD)/ipsec
+	$(quiet)$(scripts)/build-tools $(BUILD)
 
 ## install: what was built, into the system (PREFIX=/usr/local, DESTDIR=)
 install:
