@@ -377,6 +377,9 @@ impl Action {
             (Errno::EEXIST, _) => "there is one of that name".to_owned(),
             (Errno::ENOENT, Self::Delete(..)) => "there is none of that name".to_owned(),
             (Errno::ENOENT, _) => "the number is larger than KLIPS allows".to_owned(),
+            (Errno::EOPNOTSUPP | Errno::ENOSYS, _) => {
+                "this module cannot create and delete devices".to_owned()
+            }
             (errno, _) => kernel::reason(errno).to_string(),
         };
         prog.error(format_args!("cannot {}: {why}", self.sentence()))
