@@ -7,11 +7,11 @@
 //! Each tool reads its command line into a validated action before anything is opened or sent, and every failure
 //! travels up to [`main`] as one [`Error`], which is printed there and nowhere else.
 //!
-//! * [`options`]: the command line, by way of clap, in the order it was given.
-//! * [`cmd`]: the tools. [`wrapper`]: how one of them is chosen.
-//! * [`resolve`], [`names`], [`keytext`], [`algorithm`], [`life`]: text to values.
-//! * [`kernel`]: the conversation; the only place where requests become bytes. [`refusal`]: sentences for errnos.
-//! * [`output`]: the only place that prints.
+//! * `options`: the command line, by way of clap, in the order it was given.
+//! * `cmd`: the tools. `wrapper`: how one of them is chosen.
+//! * `resolve`, `names`, `keytext`, `algorithm`, `life`: text to values.
+//! * `kernel`: the conversation; the only place where requests become bytes. `refusal`: sentences for errnos.
+//! * `output`: the only place that prints.
 
 #![cfg_attr(
     test,
