@@ -22,9 +22,11 @@
 
 mod key;
 mod shape;
+mod trap;
 mod verdict;
 
 pub use crate::addr::Family;
 pub use key::{Key, Selector};
 pub use shape::{insertion_point, lookup, precedes};
+pub use trap::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, AcquireEnds, IKE_PORTS};
 pub use verdict::Verdict;

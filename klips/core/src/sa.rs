@@ -8,6 +8,6 @@ pub mod replay;
 pub mod state;
 
 pub use alg::{suite, AlgError, Suite};
-pub use life::{Expiry, Kind, Lifetime, Lifetimes};
+pub use life::{Expiry, Kind, Lifetime, Lifetimes, LARVAL_SECONDS};
 pub use replay::{Exhausted, ReplayError, Window};
 pub use state::State;

@@ -2,6 +2,10 @@
 
 //! Lifetimes: what an SA has used and how much it may.
 
+/// How long an SA may stay larval (reserved by GETSPI, without keys), in seconds. What key management has not filled by
+/// then it has forgotten.
+pub const LARVAL_SECONDS: u64 = 30;
+
 /// One counter with its limits; 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Lifetime {
@@ -137,6 +141,44 @@ impl Lifetimes {
         found
     }
 
+    /// The earliest second at which [`Lifetimes::check`] can find a time limit exceeded; for timers, as an idle SA has to
+    /// expire too.
+    ///
+    /// Soft limits count until one was reported. For an SA that is not used yet, its first use is taken to be `now`: the
+    /// use-time limits cannot pass earlier. The answer may lie in the past. `None`: no time limit will ever pass.
+    ///
+    /// A limit can only pass later than was said, never earlier, unless it is lowered. So a timer that finds nothing
+    /// expired asks again, and packets need not touch timers.
+    pub fn next_deadline(&self, now: u64, soft_reported: bool) -> Option<u64> {
+        let used = if self.is_used() {
+            self.usetime.count
+        } else {
+            now
+        };
+        let starts = [(self.addtime.count, &self.addtime), (used, &self.usetime)];
+        let mut earliest = None;
+        for (start, limit) in starts {
+            if start == 0 {
+                continue;
+            }
+            let soft = if soft_reported { 0 } else { limit.soft };
+            for limit in [limit.hard, soft] {
+                let passed = if limit == 0 {
+                    None
+                } else {
+                    // Exceeded is strictly greater.
+                    start.checked_add(limit).and_then(|at| at.checked_add(1))
+                };
+                earliest = match (earliest, passed) {
+                    (Some(a), Some(b)) if b < a => Some(b),
+                    (None, passed) => passed,
+                    (earliest, _) => earliest,
+                };
+            }
+        }
+        earliest
+    }
+
     /// Counts a packet of `len` bytes, as it stands after the transform.
     #[inline]
     pub fn count(&mut self, len: usize, now: u64) {
@@ -230,5 +272,37 @@ mod tests {
             (lives.usetime.count, lives.last_used, lives.addtime.count),
             (7, 9, 5)
         );
+    }
+
+    #[test]
+    fn deadline_is_the_first_second_that_expires() {
+        let mut lives = Lifetimes::added(1000);
+        assert_eq!(lives.next_deadline(1000, false), None);
+        lives.bytes.hard = 1;
+        assert_eq!(lives.next_deadline(1000, false), None, "no time limit");
+        lives.addtime = Lifetime {
+            count: 1000,
+            soft: 50,
+            hard: 100,
+        };
+        assert_eq!(lives.next_deadline(1000, false), Some(1051));
+        assert_eq!(lives.check(1050), Expiry::None);
+        assert_eq!(lives.check(1051), Expiry::Soft(Kind::AddTime));
+        assert_eq!(lives.next_deadline(1060, true), Some(1101));
+        assert_eq!(lives.check(1101), Expiry::Hard(Kind::AddTime));
+    }
+
+    #[test]
+    fn deadline_of_use_counts_from_the_first_one() {
+        let mut lives = Lifetimes::added(1000);
+        lives.usetime = limits(0, 20);
+        assert_eq!(lives.next_deadline(1005, false), Some(1026));
+        lives.count(1, 1010);
+        assert_eq!(lives.next_deadline(1015, false), Some(1031));
+        assert_eq!(lives.next_deadline(2000, false), Some(1031), "in the past");
+        lives.addtime.hard = 5;
+        assert_eq!(lives.next_deadline(1015, false), Some(1006));
+        lives.addtime.hard = u64::MAX;
+        assert_eq!(lives.next_deadline(1015, false), Some(1031));
     }
 }

@@ -33,6 +33,23 @@ pub struct Flow {
     pub first_fragment: bool,
 }
 
+impl Flow {
+    /// The flow of the answers: addresses and ports change places.
+    ///
+    /// The eroute that its key finds is the policy of this host for a packet that was received.
+    #[inline]
+    #[must_use]
+    pub const fn reversed(&self) -> Self {
+        Self {
+            src: self.dst,
+            dst: self.src,
+            sport: self.dport,
+            dport: self.sport,
+            ..*self
+        }
+    }
+}
+
 /// Classifies the IP packet that `packet` begins with; trailing bytes beyond its length are ignored.
 ///
 /// # Errors
