@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 
+from klipstest import pfkey
 from klipstest.counters import Watch, device, drops, xfrm
 from klipstest.packet import Esp, Sniffer, Wire, ipv4
 from klipstest.suites import BY_NAME
@@ -295,19 +296,28 @@ with case("no ipsecN on the device that it came in by"):
     gw.run("ipsec", "tncfg", "--attach", "--virtual", "ipsec0", "--physical", "wan0")
     takes(packet)
 
-with case("a hard limit of packets: the SA goes, and what comes after is XFRM's"):
+with case("limits: EXPIRE for the soft one; for the hard one too, the SA goes, and what comes after is XFRM's"):
     victim.gateway.clear()
     victim.peer.clear()
     pair = sa_pair(victim.suite)
-    victim.gateway.install(pair, "--life", "hard-bytes=300")
+    victim.gateway.install(pair, "--life", "soft-bytes=150,hard-bytes=300")
     victim.peer.install(pair)
-    packets = victim.fresh(5)
-    watch, native = Watch(gw), Watch(gw, xfrm)
-    for packet in packets:
-        send(packet)
-    until(native.rose, "XFRM gets one", 5)
-    equal(watch.rose(), {"rx_expired": 1}, "discarded packets")
-    check(f"esp0x2001@{A}" not in gw.read("/proc/net/ipsec_spi"), "the SA is still there")
+    packets = victim.fresh(6)
+    with pfkey.PfKey(gw) as key:
+        watch, native = Watch(gw), Watch(gw, xfrm)
+        for packet in packets[:5]:
+            send(packet)
+        until(lambda: "rx_expired" in watch.rose(), "a packet is dropped for it", 5)
+        until(lambda: f"esp0x2001@{A}" not in gw.read("/proc/net/ipsec_spi"), "the SA is gone", 5)
+        send(packets[5])
+        until(lambda: "XfrmInNoStates" in native.rose(), "XFRM gets one", 5)
+        equal(watch.rose()["rx_expired"], 1, "dropped as expired")
+        expires = [got for got in key.drain() if got.kind == pfkey.EXPIRE and got.sa()[0] == 0x2001]
+        equal([(got.errno, got.satype, got.pid, sorted(got.exts), got.address(pfkey.SRC), got.address(pfkey.DST))
+               for got in expires],
+              [(0, pfkey.ESP, 0, [pfkey.SA, pfkey.LIFETIME_CURRENT, limit, pfkey.SRC, pfkey.DST], B, A)
+               for limit in (pfkey.LIFETIME_SOFT, pfkey.LIFETIME_HARD)], "EXPIRE messages")
+        equal([got.sa()[2] for got in expires], [pfkey.DYING, pfkey.DEAD], "the states they tell")
 
 with case("10,000 packets of random bytes with our SPI, each counted"):
     victim = Victim("aes128-gcm")

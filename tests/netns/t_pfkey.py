@@ -45,6 +45,7 @@ def reset():
 
 def accepted(data, exts, audience="all"):
     """Sends a request that must succeed; the reply to it, which must be there when write returns."""
+    other.drain()
     code, replies = pk.ask(data)
     equal(code, 0, "errno")
     equal(len(replies), 1, "replies")
@@ -62,6 +63,7 @@ def accepted(data, exts, audience="all"):
 
 def refused(data, code, text=""):
     """Sends a request that must fail with an errno, by write and by a message to everybody."""
+    other.drain()
     got, replies = pk.ask(data)
     equal(errno.errorcode.get(got, got), errno.errorcode[code], f"errno of write {text}")
     equal(len(replies), 1, f"replies {text}")
@@ -72,6 +74,7 @@ def refused(data, code, text=""):
 
 def rejected(data, code, text=""):
     """Sends what is no message: an errno and no reply."""
+    other.drain()
     got, replies = pk.ask(data)
     equal(errno.errorcode.get(got, got), errno.errorcode[code], f"errno of write {text}")
     equal(replies + other.drain(), [], f"replies {text}")
@@ -110,12 +113,13 @@ with case("nothing to read: EAGAIN with MSG_DONTWAIT and with O_NONBLOCK, and po
         pass
     pk.socket.setblocking(True)
 
-with case("a buffer that is too short gets what fits, and MSG_TRUNC"):
+with case("a buffer that is too short gets what fits, and the rest is lost"):
     reset()
     equal(pk.write(message(FLUSH, 0, seq=0x01020304)), 0, "errno")
-    data, _, flags, _ = pk.socket.recvmsg(10)
-    equal((data, bool(flags & socket.MSG_TRUNC)), (message(FLUSH, 0, seq=0x01020304)[:10], True), "data and MSG_TRUNC")
+    equal(pk.socket.recv(10), message(FLUSH, 0, seq=0x01020304)[:10], "what fits")
     equal(pk.read(), None, "the rest")
+    equal(pk.write(message(FLUSH, 0)), 0, "errno")
+    equal(pk.socket.recv_into(bytearray(10), 10, socket.MSG_TRUNC), 16, "length told with MSG_TRUNC")
 
 with case("MSG_PEEK leaves the message"):
     reset()
@@ -157,11 +161,16 @@ with case("every kind of request with its body cut off at each word: EINVAL, or 
     reset()
 
 with case("extensions with impossible lengths: EINVAL"):
-    for at in (16,):
-        for words in (0, 1, 2, 4, 100, 0xffff):
-            data = bytearray(esp())
-            struct.pack_into("=H", data, at, words)
-            refused(bytes(data), errno.EINVAL, f"with {words} words") if words != 2 else pk.ask(bytes(data))
+    # With 2 words, the SA of RFC 2367, what is left over of it is taken for the next extension.
+    for words in (0, 1, 2, 4, 100, 0xffff):
+        data = bytearray(esp())
+        struct.pack_into("=H", data, 16, words)
+        refused(bytes(data), errno.EINVAL, f"with {words} words")
+    reset()
+
+with case("an SA extension of 2 words, as RFC 2367 has it, is good"):
+    short = struct.pack("=HH", 2, SA) + sa(0x1001)[4:16]
+    accepted(message(ADD, IPIP, short, address(SRC, ME), address(DST, PEER)), [SA, SRC, DST, 32])
     reset()
 
 with case("extensions that are unknown, twice there, or out of place: EINVAL"):

@@ -67,11 +67,12 @@ class Netns:
         return self.run("ip", "-batch", "-", stdin="\n".join(batch) + "\n")
 
     def start(self, *argv, **options):
-        """Starts a command in the background. It is killed at the end of the program at the latest."""
+        """Starts a command in the background. With all that it starts it is killed at the end of the program at the
+        latest."""
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", subprocess.DEVNULL)
         with self:
-            process = subprocess.Popen([str(word) for word in argv], **options)
+            process = subprocess.Popen([str(word) for word in argv], start_new_session=True, **options)
         atexit.register(stop, process)
         return process
 
@@ -89,6 +90,11 @@ class Netns:
         """Sets a sysctl of the namespace."""
         self.write("/proc/sys/" + name.replace(".", "/"), str(value))
 
+    @property
+    def lives(self):
+        """Whether it has not been deleted."""
+        return self in _living
+
     def delete(self):
         """Takes the name away; the namespace goes when nothing else holds it."""
         if self in _living:
@@ -97,10 +103,10 @@ class Netns:
             run("ip", "netns", "del", self.name)
 
 
-def stop(process, how=signal.SIGKILL):
-    """Ends a process of `start` and waits for it."""
-    if process.poll() is None:
-        process.send_signal(how)
+def stop(process):
+    """Ends a process of `start` with its children, and waits for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

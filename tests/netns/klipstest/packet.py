@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-ETH_P_IP = 0x0800
+ETH_P_IP, ETH_P_ALL = 0x0800, 0x0003
 ESP = 50
 
 
@@ -79,9 +79,10 @@ class Sniffer:
 
     def __init__(self, ns, device):
         with ns:
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+            # Outgoing packets are shown only to those who ask for all protocols.
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-            self._socket.bind((device, ETH_P_IP))
+            self._socket.bind((device, ETH_P_ALL))
 
     def next(self, seconds=5, want=lambda packet: True):
         """The next packet that is wanted, or None when the time is over."""
@@ -89,8 +90,8 @@ class Sniffer:
         while (left := deadline - time.monotonic()) >= 0:
             if not select.select([self._socket], [], [], left)[0]:
                 return None
-            packet = self._socket.recv(65535)
-            if want(packet):
+            packet, place = self._socket.recvfrom(65535)
+            if place[1] == ETH_P_IP and want(packet):
                 return packet
         return None
 

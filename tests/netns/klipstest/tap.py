@@ -21,6 +21,15 @@ class Failure(AssertionError):
     """A check that did not hold; its text is for the reader of the report."""
 
 
+# Functions that tell, after a failure, how things stand; see `on_failure`.
+_tellers = []
+
+
+def on_failure(teller):
+    """Adds the lines of `teller()` to the report of each test that fails."""
+    _tellers.append(teller)
+
+
 _count = 0
 _failed = 0
 _only = os.environ.get("ONLY", "")
@@ -47,6 +56,10 @@ def case(name):
     _say(f"not ok {_count} - {name} # {took:.1f} s")
     for line in trouble.rstrip().splitlines()[:60]:
         _say(f"#   {line}")
+    for teller in _tellers:
+        with contextlib.suppress(Exception):
+            for line in teller():
+                _say(f"#     {line}")
 
 
 def _where(failure):

@@ -12,9 +12,10 @@ SAs. What goes to the side of host B has SPI 0x1001 and, with KLIPS, the IPIP SA
 
 from dataclasses import dataclass, field
 
+from .counters import device, drops, xfrm
 from .netns import Netns
 from .suites import Suite
-from .tap import Failure
+from .tap import Failure, on_failure
 
 A, B = "192.0.2.1", "192.0.2.2"
 NET_A, NET_B = "10.1.0.0/24", "10.2.0.0/24"
@@ -132,7 +133,7 @@ class Topology:
         self._host(self.hostB, HOST_B, "10.2.0.1", mtu)
         self._gateway(self.gwA, "10.1.0.1", A)
         self._gateway(self.gwB, "10.2.0.1", B)
-        self.hosts = {self.hostA.name: HOST_A, self.hostB.name: HOST_B}
+        on_failure(self._state)
 
     @staticmethod
     def _link(name, left, right):
@@ -165,6 +166,18 @@ class Topology:
             end.start()
             end.install(pair)
         return *ends, pair
+
+    def _state(self):
+        """The tables and counters of the gateways, for the report of a failed test."""
+        for ns in (self.gwA, self.gwB):
+            if not ns.lives:
+                continue
+            yield f"{ns.name}: XFRM: {xfrm(ns)}"
+            if "ipsec0" not in ns.read("/proc/net/dev"):
+                continue
+            yield f"{ns.name}: ipsec0: {device(ns)}, discarded: {drops(ns)}"
+            for name in ("tncfg", "eroute", "spigrp", "spi"):
+                yield from (f"{ns.name}: {name}: {line}" for line in ns.read(f"/proc/net/ipsec_{name}").splitlines()[:8])
 
     def delete(self):
         """Deletes the namespaces."""

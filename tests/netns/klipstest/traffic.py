@@ -72,14 +72,19 @@ def ping(ns, to, size=56, seconds=5, df=False):
         pinger.close()
 
 
-def no_ping(ns, to, seconds=0.5):
-    """Fails if an echo reply comes."""
+def reaches(ns, to, seconds=0.5):
+    """Whether an echo reply comes."""
     pinger = Pinger(ns)
     try:
-        if pinger.awaits(pinger.send(to), to, seconds):
-            raise Failure(f"{to} answers {ns.name}, and it must not be reachable")
+        return pinger.awaits(pinger.send(to), to, seconds)
     finally:
         pinger.close()
+
+
+def no_ping(ns, to, seconds=0.5):
+    """Fails if an echo reply comes."""
+    if reaches(ns, to, seconds):
+        raise Failure(f"{to} answers {ns.name}, and it must not be reachable")
 
 
 def transfer(source, sink, address, size=100_000, seconds=60):
