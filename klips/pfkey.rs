@@ -134,13 +134,14 @@ fn handle(context: &mut Context<'_>, request: &Request<'_>, buf: &mut [u8]) -> O
 fn info(sa: &Sa) -> SaInfo {
     SaInfo {
         spi: sa.said().spi,
-        replay: u8::try_from(sa.fixed.window.size()).unwrap_or(u8::MAX),
         state: sa.state().number(),
         auth: sa.fixed.auth,
         encrypt: sa.fixed.encrypt,
         flags: sa.flags(),
         reference: sa.fixed.saref,
+        ..SaInfo::default()
     }
+    .with_window(sa.fixed.window.size())
 }
 
 fn clamp(n: u64) -> u32 {

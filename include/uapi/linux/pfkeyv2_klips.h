@@ -145,6 +145,7 @@ struct klips_sadb_sa {
 	__u8 encrypt;
 	__u32 flags;
 	__u32 ref;
+	/* Zero; or, beside a replay of 64, the window in packets as a __u32, 65 to 4096. */
 	__u8 reserved[4];
 };
 

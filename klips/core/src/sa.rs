@@ -9,5 +9,5 @@ pub mod state;
 
 pub use alg::{suite, AlgError, Suite};
 pub use life::{Expiry, Kind, Lifetime, Lifetimes, LARVAL_SECONDS};
-pub use replay::{Exhausted, ReplayError, Window};
+pub use replay::{Exhausted, Replay, ReplayError, Window};
 pub use state::State;

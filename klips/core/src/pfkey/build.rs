@@ -9,7 +9,7 @@ use zerocopy::{Immutable, IntoBytes};
 use super::errno::Errno;
 use super::ext::{Alg, DebugMasks, Endpoint, Ident, Key, Lifetime, SaInfo, SarefPair, SpiRange};
 use super::layout::{self, ExtHead, Header, AF_INET, AF_INET6};
-use super::types::{ExtType, MsgType};
+use super::types::{ExtType, MsgType, REPLAY_MAX};
 use super::{PF_KEY_V2, WORD};
 
 /// The message did not fit into the buffer, or an extension not into its own length field.
@@ -154,6 +154,10 @@ impl<'b> Builder<'b> {
     /// An SA extension of three words; `kind` is SA or X_SA2.
     pub fn sa(&mut self, kind: ExtType, sa: &SaInfo) -> &mut Self {
         let head = self.head_of::<layout::Sa>(kind, size_of::<layout::SaTail>());
+        let sa = match sa.window {
+            wide if wide > REPLAY_MAX.into() => sa.with_window(wide),
+            _ => SaInfo { window: 0, ..*sa },
+        };
         self.put_struct(&layout::Sa {
             head,
             spi: sa.spi.into(),
@@ -165,7 +169,7 @@ impl<'b> Builder<'b> {
         });
         self.put_struct(&layout::SaTail {
             reference: sa.reference.into(),
-            reserved: [0; 4],
+            window: u32::from(sa.window).into(),
         });
         self
     }

@@ -14,7 +14,7 @@ use super::ext::{
     Algs, DebugMasks, Endpoint, Ext, Ident, Key, Lifetime, Proposal, SaInfo, SarefPair, SpiRange,
 };
 use super::layout::{self, AF_INET, AF_INET6};
-use super::types::ExtType;
+use super::types::{ExtType, REPLAY_MAX, WINDOW_MAX};
 use super::walk::RawExt;
 use super::{MAX_IDENT, WORD};
 
@@ -85,17 +85,20 @@ fn require(condition: bool, otherwise: Errno) -> Result<(), Errno> {
     }
 }
 
-/// Two words as in RFC 2367, or three with the reference.
+/// Two words as in RFC 2367, or three with the reference and the wide window.
 fn sa(bytes: &[u8]) -> Result<SaInfo, Errno> {
     let (sa, rest) = take::<layout::Sa>(bytes)?;
     let tail = match rest {
         [] => layout::SaTail::default(),
         rest => whole::<layout::SaTail>(rest)?,
     };
-    require(tail.reserved == [0; 4], Errno::Einval)?;
+    let window = u16::try_from(tail.window.get()).map_err(|_| Errno::Einval)?;
+    let widens = sa.replay == REPLAY_MAX && window > REPLAY_MAX.into() && window <= WINDOW_MAX;
+    require(window == 0 || widens, Errno::Einval)?;
     Ok(SaInfo {
         spi: sa.spi.get(),
         replay: sa.replay,
+        window,
         state: sa.state,
         auth: sa.auth,
         encrypt: sa.encrypt,

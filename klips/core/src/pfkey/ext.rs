@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use zerocopy::FromBytes;
 
 use super::layout;
+use super::types::REPLAY_MAX;
 use super::WORD;
 
 /// The SA extension. All in host byte order.
@@ -16,6 +17,8 @@ pub struct SaInfo {
     pub spi: u32,
     /// Replay window in packets, 0 for none.
     pub replay: u8,
+    /// Replay window in packets if it is wider than `replay` can say, else 0; see [`SaInfo::window_size`].
+    pub window: u16,
     /// See [`state`](super::types::state).
     pub state: u8,
     /// Authentication algorithm.
@@ -26,6 +29,34 @@ pub struct SaInfo {
     pub flags: u32,
     /// SA reference, 0 for none.
     pub reference: u32,
+}
+
+impl SaInfo {
+    /// The replay window in packets.
+    pub fn window_size(&self) -> u16 {
+        if self.window > REPLAY_MAX.into() {
+            self.window
+        } else {
+            self.replay.into()
+        }
+    }
+
+    /// Sets the replay window, in the field that can hold it.
+    #[must_use]
+    pub fn with_window(self, size: u16) -> Self {
+        match u8::try_from(size) {
+            Ok(replay) if replay <= REPLAY_MAX => Self {
+                replay,
+                window: 0,
+                ..self
+            },
+            _ => Self {
+                replay: REPLAY_MAX,
+                window: size,
+                ..self
+            },
+        }
+    }
 }
 
 /// A lifetime: limits, or what has been used of them.

@@ -76,8 +76,10 @@ wire! {
     SaTail [8] {
         /// SA reference.
         reference: U32,
-        /// Zero.
-        reserved: [u8; 4],
+        /// Zero, as KLIPS has it, or our extension to its dialect: the replay window in packets, 65 to
+        /// [`WINDOW_MAX`](super::types::WINDOW_MAX), of an SA whose `replay` says 64. Who does not know of it sees a window
+        /// of 64.
+        window: U32,
     }
 
     /// `struct sadb_lifetime` as RFC 2367 has it.

@@ -252,7 +252,9 @@ pub mod alg {
 pub const SATYPE_MAX: u8 = 11;
 /// The lowest SPI that a user may choose; what lies below is reserved (RFC 4303 section 2.1).
 pub const SPI_MIN: u32 = 256;
-/// The widest replay window, in packets.
+/// The widest replay window that `sadb_sa_replay` may say, in packets.
 pub const REPLAY_MAX: u8 = 64;
+/// The widest replay window of all, in packets; see [`SaTail`](super::layout::SaTail).
+pub const WINDOW_MAX: u16 = 4096;
 /// SA references are smaller than this.
 pub const REF_LIMIT: u32 = 1 << 15;

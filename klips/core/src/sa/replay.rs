@@ -4,6 +4,17 @@
 //!
 //! A received packet is [checked](Window::check) before its ICV is, so that replays cost little, and
 //! [recorded](Window::advance) after; recording checks again, because another CPU may have been faster.
+//!
+//! # Two sizes
+//!
+//! [`Window`] holds up to 64 packets, as KLIPS has it, and is small: it is copied into listings, and most SAs need no more.
+//! [`Replay`] is the same with up to 4096 packets, for senders that spread over many CPUs or queues. What it remembers
+//! beyond the newest 64 lies in memory that the caller brings ([`Replay::words`] of it, none for a small window), so that
+//! an SA pays for the window it has.
+
+mod wide;
+
+pub use wide::Replay;
 
 use core::fmt;
 
@@ -24,6 +35,9 @@ pub struct Exhausted;
 
 /// The sequence state of an SA: window and last number for inbound, last number for outbound.
 ///
+/// Of a wider window ([`Replay::head`]) this is what a listing shows. Numbers that such a copy does not remember count as
+/// too old.
+///
 /// Invariant: `size` is at most [`Window::MAX_SIZE`].
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
@@ -35,20 +49,27 @@ pub struct Window {
 }
 
 impl Window {
-    /// The largest window, in packets.
-    pub const MAX_SIZE: u16 = 64;
+    /// The largest window of all, in packets.
+    pub const MAX_SIZE: u16 = 4096;
+    /// The largest window that needs no memory beside, in packets.
+    pub const NARROW_SIZE: u16 = 64;
 
-    /// A window of `size` packets, nothing seen; 0 switches replay protection off. `None` if it is too large.
+    /// A window of `size` packets, nothing seen; 0 switches replay protection off. `None` if it is larger than
+    /// [`Window::NARROW_SIZE`].
     pub const fn new(size: u16) -> Option<Self> {
-        if size > Self::MAX_SIZE {
+        if size > Self::NARROW_SIZE {
             return None;
         }
-        Some(Self {
+        Some(Self::fresh(size))
+    }
+
+    const fn fresh(size: u16) -> Self {
+        Self {
             size,
             last: 0,
             bitmap: 0,
             max_seq_diff: 0,
-        })
+        }
     }
 
     /// Size in packets; 0 is off.
@@ -91,7 +112,7 @@ impl Window {
         let Some(age) = self.last.checked_sub(seq) else {
             return Ok(());
         };
-        if age >= u32::from(self.size) {
+        if age >= u32::from(self.size.min(Self::NARROW_SIZE)) {
             return Err(ReplayError::TooOld);
         }
         if self.bitmap & bit(age) != 0 {

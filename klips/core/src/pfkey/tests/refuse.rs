@@ -16,6 +16,7 @@ const SIX: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 const ESP: SaInfo = SaInfo {
     spi: 0x1000,
     replay: 32,
+    window: 0,
     state: state::MATURE,
     auth: 3,
     encrypt: 12,
@@ -267,6 +268,16 @@ fn sas_that_make_no_sense() {
     }
     let reserved = with_byte(add(), 16 + 20, 1);
     refused("reserved bytes of the SA", &reserved, Errno::Einval);
+    for (what, replay, window) in [
+        ("wide window beside a small one", 32, 128_u32),
+        ("wide window that is none", 64, 64),
+        ("wide window too wide", 64, 4097),
+        ("wide window far too wide", 64, 0x1_0080),
+    ] {
+        let mut wide = with_byte(add(), 16 + 8, replay);
+        wide[16 + 20..16 + 24].copy_from_slice(&window.to_ne_bytes());
+        refused(what, &wide, Errno::Einval);
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ const LIFE: Lifetime = Lifetime {
 const SA: SaInfo = SaInfo {
     spi: 0x1234_5678,
     replay: 64,
+    window: 0,
     state: state::MATURE,
     auth: 2,
     encrypt: 3,

@@ -4,6 +4,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::super::build::Origin;
 use super::super::ext::*;
 use super::super::request::*;
 use super::super::types::{alg, flags, natt_type, state};
@@ -45,6 +46,7 @@ fn full_params(kind: MsgType, src: IpAddr, dst: IpAddr) -> SaParams<'static> {
         sa: SaInfo {
             spi: 0xfeed_beef,
             replay: 64,
+            window: 4096,
             state: state::MATURE,
             auth: alg::AUTH_SHA1,
             encrypt: alg::ENCRYPT_AES,
@@ -102,6 +104,28 @@ fn add_and_update() {
         assert!(update.changes_ports_only());
         survives(Request::Update(update));
     }
+}
+
+#[test]
+fn windows_of_every_width() {
+    let base = full_params(MsgType::Add, v4(1), v4(2));
+    for size in [0_u16, 1, 64, 65, 255, 256, 4096] {
+        let sa = base.sa.with_window(size);
+        assert_eq!(sa.window_size(), size);
+        assert_eq!(sa.replay, size.min(64) as u8);
+        survives(Request::Add(SaParams { sa, ..base }));
+    }
+    // A small window in the wide field is written as KLIPS has it.
+    let mut buf = [0; 64];
+    let odd = SaInfo {
+        replay: 32,
+        window: 48,
+        ..base.sa
+    };
+    let mut builder = Builder::new(&mut buf, MsgType::Add, 3, Origin::kernel(0));
+    builder.sa(ExtType::Sa, &odd);
+    let bytes = builder.into_bytes().unwrap();
+    assert_eq!((bytes[24], &bytes[36..40]), (32, &[0; 4][..]));
 }
 
 #[test]
