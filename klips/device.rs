@@ -163,7 +163,10 @@ impl Driver for IpsecDev {
     }
 
     fn stop(dev: &Device<Self>) {
-        pr_notice!("device {} shut down\n", dev.port().name().as_str());
+        pr_crit!(
+            "IPSEC EVENT: KLIPS device {} shut down.\n",
+            dev.port().name().as_str()
+        );
     }
 
     fn transmit(dev: &Device<Self>, skb: Skb) {

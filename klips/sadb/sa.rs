@@ -247,10 +247,14 @@ impl Sa {
             return (Err(Discard::TxSaNotMature), None);
         }
         let now = time::uptime_secs();
+        let counts_ivs = matches!(&self.fixed.xform, Xform::Esp(esp) if esp.counts_ivs());
         let (seq, limit) = self.hot(|hot| match hot.life.check(now) {
             Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
             expiry => {
                 let limit = Self::soft(hot, expiry);
+                if counts_ivs && hot.window.last() == u32::MAX {
+                    return (Err(Discard::TxSeqExhausted), Some(Limit::Hard));
+                }
                 match hot.window.take() {
                     Ok(seq) => (Ok(seq), limit),
                     Err(_) => (Err(Discard::TxSeqExhausted), Some(Limit::Hard)),

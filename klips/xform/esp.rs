@@ -31,6 +31,8 @@ const ESP: u8 = 50;
 pub(crate) struct Esp {
     suite: Suite,
     aead: Aead,
+    /// Where the IVs of a counter mode begin.
+    iv_base: u64,
 }
 
 /// What came out of an ESP packet.
@@ -57,7 +59,13 @@ impl Esp {
         }
         key.push(enc)?;
         let aead = Aead::new(suite.driver, &key, suite.icv_len)?;
-        Ok(Self { suite, aead })
+        let mut base = [0u8; 8];
+        crypto::random(&mut base);
+        Ok(Self {
+            suite,
+            aead,
+            iv_base: u64::from_ne_bytes(base),
+        })
     }
 
     /// Hash size in bits as the listing shows it.
@@ -78,15 +86,23 @@ impl Esp {
         }
     }
 
+    /// Whether an SA must end before its sequence numbers start over, replay window or not: its IVs would repeat.
+    pub(crate) fn counts_ivs(&self) -> bool {
+        self.suite.aead
+    }
+
     /// The IV for packet `seq`.
     ///
     /// A counter mode must never see an IV twice under one key: it gets the sequence number, which an SA gives out once
-    /// (it is taken under the SA's lock and ends at 2^32 - 1). CBC must see IVs that nobody can predict (RFC 3602 section 2): random.
+    /// (it is taken under the SA's lock and ends at 2^32 - 1), counted from a random number, so that an SA that is made
+    /// again with an old key does not begin where the old one did. CBC must see IVs that nobody can predict (RFC 3602
+    /// section 2): random.
     fn iv(&self, sa: &Sa, seq: u32) -> [u8; MAX_IV] {
         let mut iv = [0u8; MAX_IV];
         if self.suite.aead {
-            if let Some(low) = iv.get_mut(4..8) {
-                low.copy_from_slice(&seq.to_be_bytes());
+            let count = self.iv_base.wrapping_add(seq.into());
+            for (to, from) in iv.iter_mut().zip(count.to_be_bytes()) {
+                *to = from;
             }
         } else if let Some(used) = iv.get_mut(..self.suite.iv_len) {
             crypto::random(used);

@@ -109,7 +109,7 @@ discards! {
     RxNoTunnelSa, "rx_no_tunnel_sa", RX_DROP;
     /// Received: the IPIP SA is not the last one of its group.
     RxTunnelNotLast, "rx_tunnel_not_last", RX_DROP;
-    /// Received: an inner address is outside of the policy of the SA, or the SA has no policy.
+    /// Received: an inner address is outside of the policy of the tunnel.
     RxInnerMismatch, "rx_inner_mismatch", RX_DROP;
     /// Received: the inner packet is not an IP packet, or shorter than it says.
     RxBadInner, "rx_bad_inner", RX_DROP;

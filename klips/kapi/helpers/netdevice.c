@@ -43,6 +43,8 @@ void klips_dev_virtual(struct net_device *dev)
 	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->lltx = true;
 	dev->netns_immutable = true;
+	/* An ICMP error about a packet needs its route. */
+	netif_keep_dst(dev);
 }
 
 static void klips_dev_set_link(struct net_device *dev, unsigned short type, unsigned char addr_len,
