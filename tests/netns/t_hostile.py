@@ -25,6 +25,8 @@ topology = Topology()
 gw, attacker = topology.gwA, topology.gwB
 attacker.ip("link add nowhere0 type dummy", "link set nowhere0 arp off up")
 wire = Wire(attacker)
+# Closing a packet socket waits for all processors, so these are made once.
+at_a, astray = Sniffer(topology.hostA, "lan0"), Sniffer(attacker, "nowhere0")
 
 
 class Victim:
@@ -44,21 +46,20 @@ class Victim:
 
     def fresh(self, count=1, size=56):
         """Genuine ESP payloads that gateway A has not seen."""
-        sniffer = Sniffer(attacker, "nowhere0")
+        astray.all()
         attacker.ip(f"route add {A}/32 dev nowhere0 src {B}")
         pinger = Pinger(topology.hostB)
         packets = []
         try:
             for _ in range(count):
                 pinger.send(HOST_A, size)
-                packet = sniffer.next(want=lambda packet: packet[9] == ESP)
+                packet = astray.next(want=lambda packet: packet[9] == ESP)
                 if packet is None:
                     raise Failure("gateway B has sent no ESP packet")
                 packets.append(packet[20:])
         finally:
             attacker.ip(f"route del {A}/32 dev nowhere0")
             pinger.close()
-            sniffer.close()
         return packets
 
     def esp(self, size=56):
@@ -79,10 +80,9 @@ def dropped(watch, reason, count=1):
 
 def takes(payload):
     """Checks that gateway A takes a packet, and host A the echo request inside."""
-    sniffer = Sniffer(topology.hostA, "lan0")
+    at_a.all()
     send(payload)
-    packet = sniffer.next(want=lambda packet: packet[9] == 1 and packet[20] == 8)
-    sniffer.close()
+    packet = at_a.next(want=lambda packet: packet[9] == 1 and packet[20] == 8)
     check(packet is not None, f"a genuine packet was not taken; discarded: {drops(gw)}")
 
 
@@ -271,12 +271,12 @@ with case("inner addresses that the policy does not allow"):
 
 with case("the policy is not checked with inbound_policy_check=0"):
     gw.sysctl("net.ipsec.inbound_policy_check", 0)
-    sniffer, spoofer = Sniffer(topology.hostA, "lan0"), Wire(topology.hostB)
+    spoofer = Wire(topology.hostB)
+    at_a.all()
     spoofer.send("10.66.0.2", HOST_A, 17, b"\0" * 16)
-    packet = sniffer.next(want=lambda packet: packet[9] == 17)
+    packet = at_a.next(want=lambda packet: packet[9] == 17)
     check(packet is not None and socket.inet_ntoa(packet[12:16]) == "10.66.0.2", f"host A got {packet!r}")
     gw.sysctl("net.ipsec.inbound_policy_check", 1)
-    sniffer.close()
     spoofer.close()
 
 with case("an inbound SA that is not in a group has no tunnel to leave"):
@@ -319,15 +319,15 @@ with case("limits: EXPIRE for the soft one; for the hard one too, the SA goes, a
                for limit in (pfkey.LIFETIME_SOFT, pfkey.LIFETIME_HARD)], "EXPIRE messages")
         equal([got.sa()[2] for got in expires], [pfkey.DYING, pfkey.DEAD], "the states they tell")
 
-with case("10,000 packets of random bytes with our SPI, each counted"):
+with case("3000 packets of random bytes with our SPI, each counted"):
     victim = Victim("aes128-gcm")
     watch = Watch(gw)
-    noise = os.urandom(20_000)
+    noise = os.urandom(4000)
     spi = struct.pack("!I", 0x2001)
-    for number in range(10_000):
+    for number in range(3000):
         send(spi + hashlib.sha256(noise[number:number + 8]).digest() * (noise[number] % 8) + noise[number:number + noise[number + 1]])
-    until(lambda: sum(watch.rose().values()) >= 9_900, f"they are counted: {watch.rose()}", 30)
-    check(sum(watch.rose().values()) <= 10_000, f"more than were sent: {watch.rose()}")
+    until(lambda: sum(watch.rose().values()) >= 2900, f"they are counted: {watch.rose()}", 30)
+    check(sum(watch.rose().values()) <= 3000, f"more than were sent: {watch.rose()}")
     ping(topology.hostA, HOST_B)
     ping(topology.hostB, HOST_A)
 
@@ -340,12 +340,11 @@ with case("fragments of an ESP packet that overlap or never come together do no 
 
 with case("a genuine packet in fragments is taken"):
     packet = victim.fresh(1, 1000)[0]
-    sniffer = Sniffer(topology.hostA, "lan0")
+    at_a.all()
     for at in range(0, len(packet), 400):
         more = 0x2000 if at + 400 < len(packet) else 0
         wire.send_packet(ipv4(B, A, ESP, packet[at:at + 400], ident=4711, fragment=more | at // 8), A)
-    check(sniffer.next(want=lambda packet: packet[9] == 1 and packet[20] == 8) is not None, f"not taken: {drops(gw)}")
-    sniffer.close()
+    check(at_a.next(want=lambda packet: packet[9] == 1 and packet[20] == 8) is not None, f"not taken: {drops(gw)}")
 
 wire.close()
 topology.delete()

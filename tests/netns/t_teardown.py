@@ -162,15 +162,17 @@ with case("a namespace with an open PF_KEY socket lives until it is closed"):
     equal(key.write(pfkey.add(pfkey.IPIP, "192.0.2.2", 0x1000)), 0, "errno")
     key.close()
 
-with case("loaded and unloaded 20 times, with a namespace and a tunnel each time"):
-    for _ in range(20):
+with case("loaded and unloaded 20 times, with SAs and eroutes each time, and every fifth time with a namespace"):
+    for turn in range(20):
         run("modprobe", "-r", "klips")
         load()
-        ns = Netns("k-cycle")
-        ns.run("ipsec", "spi", "--said", "tun0x1000@192.0.2.2", "--src", "192.0.2.1", "--dst", "192.0.2.2", "--ip4")
-        ns.run("ipsec", "eroute", "--add", "--eraf", "inet", "--src", "10.1.0.0/16", "--dst", "10.2.0.0/16", "--said",
-               "tun0x1000@192.0.2.2")
-        ns.delete()
+        with pfkey.PfKey() as key:
+            equal(key.write(pfkey.add(pfkey.ESP, "192.0.2.2", 0x1000, auth_key=bytes(20), enc_key=bytes(16), auth=3,
+                                      encrypt=12)), 0, "errno")
+            equal(key.write(pfkey.addflow(pfkey.flow("10.1.0.0", "255.255.0.0", "10.2.0.0", "255.255.0.0"), "192.0.2.2",
+                                          0x1000, pfkey.ESP)), 0, "errno")
+        if turn % 5 == 0:
+            Netns(f"k-cycle{turn}").delete()
 
 topology.delete()
 

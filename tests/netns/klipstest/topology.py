@@ -177,7 +177,7 @@ class Topology:
                 continue
             yield f"{ns.name}: ipsec0: {device(ns)}, discarded: {drops(ns)}"
             for name in ("tncfg", "eroute", "spigrp", "spi"):
-                yield from (f"{ns.name}: {name}: {line}" for line in ns.read(f"/proc/net/ipsec_{name}").splitlines()[:8])
+                yield from (f"{ns.name}: {name}: {line}" for line in ns.read(f"/proc/net/ipsec_{name}").splitlines()[:4])
 
     def delete(self):
         """Deletes the namespaces."""
