@@ -43,13 +43,18 @@ cache_dir() {
 # lock_cache NAME: waits for, and then holds until this shell ends, the cache's lock of that name. Children inherit the
 # lock, so work that outlives a killed script still keeps others out of its way.
 lock_cache() {
-	local cache fd
+	local cache
 	cache=$(cache_dir)
 	mkdir -p "$cache" || die "the cache directory $cache cannot be made; set KLIPS_CACHE to one that can."
-	exec {fd}>"$cache/$1.lock"
-	if ! flock --nonblock "$fd"; then
-		say "another run is preparing $1; waiting for it"
-		flock "$fd"
+	lock "$cache/$1.lock" "another run is preparing $1; waiting for it"
+}
+
+# lock FILE MESSAGE: takes the lock, at the latest after saying MESSAGE and waiting; LOCK is the descriptor that holds it.
+lock() {
+	exec {LOCK}>"$1"
+	if ! flock --nonblock "$LOCK"; then
+		say "$2"
+		flock "$LOCK"
 	fi
 }
 
