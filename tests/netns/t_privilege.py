@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who may do what: nothing without CAP_NET_ADMIN, and root of a container in that container alone."""
 
+import socket
 import subprocess
 import sys
 
@@ -68,14 +69,15 @@ with case("a user can read the version and none of the tables"):
         result = ns.run(*NOBODY, "cat", f"/proc/net/ipsec_{name}", ok=False)
         check(result.status != 0 and "Permission denied" in result.err, str(result))
 
-with case("a socket that was opened with the right is of no use without it"):
-    script = OPEN.replace("socket.socket(15, socket.SOCK_RAW, 2)", """
-    sock = socket.socket(15, socket.SOCK_RAW, 2)
-    import os
-    os.setresgid(65534, 65534, 65534)
-    os.setresuid(65534, 65534, 65534)
-    sock.send(bytes([2, 9, 0, 0, 2, 0, 0, 0]) + bytes(8))""")
-    equal(ns.run(sys.executable, "-c", script, ok=False).status, 13, "errno")
+with case("a socket that was opened with the right goes on working without it, as a daemon that drops privileges needs"):
+    with ns:
+        key = socket.socket(15, socket.SOCK_RAW, 2)
+        ask = bytes([2, 9, 0, 0, 2, 0, 0, 0]) + bytes(8)
+        script = f"import socket; s = socket.socket(fileno={key.fileno()}); s.send({ask!r}); print(s.recv(99) == {ask!r})"
+        result = subprocess.run([*NOBODY, sys.executable, "-c", script], pass_fds=[key.fileno()], capture_output=True,
+                                text=True, check=False)
+    key.close()
+    equal((result.stdout, result.stderr), ("True\n", ""), "what the child has sent and received")
 
 with case("root of a new user namespace has no say in ours"):
     equal(ns.run("unshare", "--user", "--map-root-user", sys.executable, "-c", OPEN, ok=False).status, 13, "errno")
