@@ -27,12 +27,12 @@ pub enum IcmpAnswer {
 }
 
 macro_rules! discards {
-    ($($(#[$doc:meta])+ $variant:ident, $name:literal, $legacy:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal, $legacy:expr;)+) => {
         /// The reason that a packet was discarded for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(usize)]
         pub enum Discard {
-            $($(#[$doc])+ $variant,)+
+            $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Discard {
@@ -46,6 +46,13 @@ macro_rules! discards {
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The reason in a sentence, for people: what the documentation of the variant says.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc,)+).trim_ascii(),)+
                 }
             }
 
@@ -197,6 +204,22 @@ mod tests {
     fn index_is_the_position() {
         for (i, reason) in Discard::ALL.into_iter().enumerate() {
             assert_eq!(reason.index(), i);
+        }
+    }
+
+    #[test]
+    fn meanings_are_sentences_that_say_the_direction() {
+        for reason in Discard::ALL {
+            let (name, meaning) = (reason.name(), reason.meaning());
+            let lead = if name.starts_with("rx_") {
+                "Received: "
+            } else {
+                "To send: "
+            };
+            assert!(
+                meaning.starts_with(lead) && meaning.ends_with('.'),
+                "{name}: {meaning}"
+            );
         }
     }
 
