@@ -2,7 +2,11 @@
 
 //! The tools, one module each. Every one of them reads its command line into a validated action, and then runs that.
 
+pub(crate) mod completions;
 pub(crate) mod eroute;
+pub(crate) mod klipsdebug;
+pub(crate) mod pf_key;
+pub(crate) mod ranbits;
 pub(crate) mod spi;
 pub(crate) mod spigrp;
 pub(crate) mod tncfg;

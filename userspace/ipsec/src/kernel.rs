@@ -36,6 +36,8 @@ pub(crate) fn encode<'b>(
         Request::Grpsa(group) => compose::grpsa(buf, origin, group),
         Request::AddFlow(flow) => compose::add_flow(buf, origin, flow),
         Request::DelFlow(flow) => compose::del_flow(buf, origin, flow),
+        Request::Register { satype } => compose::register(buf, origin, *satype),
+        Request::Debug(masks) => compose::debug(buf, origin, masks),
         Request::PlumbIf(interface) => compose::plumbif(buf, origin, *interface),
         Request::UnplumbIf(interface) => compose::unplumbif(buf, origin, *interface),
         _ => Err(NoRoom),
@@ -71,6 +73,11 @@ impl Kernel {
             socket,
             origin: Origin { seq: 0, pid },
         })
+    }
+
+    /// The socket, to read whatever comes.
+    pub(crate) const fn socket(&self) -> &PfkeySocket {
+        &self.socket
     }
 
     /// Sends a request.

@@ -2,13 +2,15 @@
 
 //! The KLIPS command-line tools, all in one program.
 //!
-//! `ipsec eroute`, `ipsec spi`, `ipsec spigrp` and `ipsec tncfg` ask the kernel module for things over PF_KEY and
-//! private ioctls, and show its tables; started through a symbolic link of its name, the program is that tool directly.
+//! `ipsec eroute`, `ipsec spi`, `ipsec spigrp`, `ipsec tncfg` and `ipsec klipsdebug` ask the kernel module for things
+//! over PF_KEY and private ioctls, and show its tables; others explain what they find there. Started through a symbolic
+//! link of its name, the program is that tool directly.
 //! Each tool reads its command line into a validated action before anything is opened or sent, and every failure
 //! travels up to [`main`] as one [`Error`], which is printed there and nowhere else.
 //!
 //! * `options`: the command line, by way of clap, in the order it was given.
-//! * `cmd`: the tools. `wrapper`: how one of them is chosen.
+//! * `cmd`: the tools. `catalogue`: the list of them. `wrapper`: how one of them is chosen.
+//! * `tables`: the kernel's tables, line by line. `listing`: how they are shown. `json`: the form for programs.
 //! * `resolve`, `names`, `keytext`, `algorithm`, `life`: text to values.
 //! * `kernel`: the conversation; the only place where requests become bytes. `refusal`: sentences for errnos.
 //! * `output`: the only place that prints.
@@ -24,8 +26,10 @@
 )]
 
 mod algorithm;
+mod catalogue;
 mod cmd;
 mod error;
+mod json;
 mod kernel;
 mod keytext;
 mod life;
@@ -37,6 +41,7 @@ mod output;
 mod prog;
 mod refusal;
 mod resolve;
+mod tables;
 #[cfg(test)]
 mod testing;
 mod version;

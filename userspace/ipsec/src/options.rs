@@ -154,6 +154,11 @@ impl<I: Copy> Tool<I> {
         command
     }
 
+    /// What a shell needs to know to complete this tool's options, under the tool's own name.
+    pub(crate) fn completion(&self, name: &'static str) -> Command {
+        self.command().name(name).no_binary_name(false)
+    }
+
     /// The short text: the ways to call the tool as `prog`, and what the words in capitals there stand for.
     pub(crate) fn usage(&self, prog: &dyn std::fmt::Display) -> String {
         let mut text = String::new();
@@ -226,6 +231,24 @@ impl<I: Copy> Tool<I> {
     fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'static str> + 'a {
         let names = self.options.iter().map(|option| option.name);
         names.filter(move |candidate| candidate.starts_with(name))
+    }
+}
+
+impl<I: Copy> Opt<I> {
+    /// An option with one name. `value` is empty if it takes none.
+    pub(crate) const fn new(
+        id: I,
+        name: &'static str,
+        value: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            also: &[],
+            value,
+            help,
+        }
     }
 }
 

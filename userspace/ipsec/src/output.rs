@@ -5,7 +5,8 @@
 //! A reader that has gone away (`ipsec eroute | head -1`) is no error worth a message, so failures are either ignored
 //! or handed back to the caller as what they are.
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 /// Writes `text` to standard output; a failure is nobody's business any more.
 pub(crate) fn out(text: &str) {
@@ -27,8 +28,49 @@ pub(crate) fn err(text: &str) {
 /// What reading or writing failed with, except that a vanished reader counts as success.
 pub(crate) fn copy(source: &mut impl io::Read) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let copied = io::copy(source, &mut stdout).and_then(|_| stdout.flush());
-    match copied {
+    unless_gone(io::copy(source, &mut stdout).and_then(|_| stdout.flush()))
+}
+
+/// Standard output for much text. A reader that has gone away ends it without a word.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    out: BufWriter<io::StdoutLock<'static>>,
+}
+
+impl Writer {
+    /// Takes standard output.
+    pub(crate) fn new() -> Self {
+        Self {
+            out: BufWriter::new(io::stdout().lock()),
+        }
+    }
+
+    /// Writes `text`.
+    ///
+    /// # Errors
+    ///
+    /// What writing failed with; a vanished reader is [`io::ErrorKind::BrokenPipe`].
+    pub(crate) fn write(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.out.write_fmt(text)
+    }
+
+    /// Writes out what is still waiting.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Writer::write`].
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The same result, but that a vanished reader counts as success.
+///
+/// # Errors
+///
+/// Those of `written`.
+pub(crate) fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }

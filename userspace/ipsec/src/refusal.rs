@@ -110,6 +110,11 @@ pub(crate) fn spigrp(errno: Errno, root: bool) -> String {
     }
 }
 
+/// Why a request to change the debugging masks failed: the same sentences.
+pub(crate) fn klipsdebug(errno: Errno, root: bool) -> String {
+    spigrp(errno, root)
+}
+
 /// What the two tools for SAs have in common.
 fn sa(errno: Errno, root: bool) -> Option<String> {
     let text = match errno {

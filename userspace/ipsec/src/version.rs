@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use crate::json::Value;
 use crate::kernel;
 
 /// The version of the tools. One word, as its readers expect.
@@ -24,10 +25,29 @@ pub(crate) fn banner(tool: &str) -> String {
 pub(crate) fn package() -> String {
     let found = Found::look();
     format!(
-        "Linux Openswan {}{}\n{SEE_COPYRIGHT}",
+        "Linux KLIPS {}{}\n{SEE_COPYRIGHT}",
         found.code(),
         found.stack()
     )
+}
+
+/// The `--version` text of `klipsdebug`, which has always named the package.
+pub(crate) fn banner_with_package(tool: &str) -> String {
+    format!("{tool} (KLIPS {USER})\n{SEE_COPYRIGHT}")
+}
+
+/// The versions as a JSON object.
+pub(crate) fn json() -> Value {
+    let (module, stack) = match Found::look() {
+        Found::Klips(version) => (Some(version), Some("klips")),
+        Found::Netkey(_) => (None, Some("netkey")),
+        Found::Nothing => (None, None),
+    };
+    Value::object([
+        ("tools", USER.into()),
+        ("module", module.into()),
+        ("stack", stack.into()),
+    ])
 }
 
 /// The version of the tools and, if it is another one, that of the kernel.

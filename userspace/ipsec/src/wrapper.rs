@@ -2,67 +2,56 @@
 
 //! `ipsec` itself: finds the tool that its first word names.
 
+use std::env;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
 
-use crate::cmd;
+use nix::unistd::{access, AccessFlags};
+
+use crate::catalogue::{self, OPTIONS, TOOLS};
 use crate::error::Error;
 use crate::output;
 use crate::prog::Prog;
 use crate::version;
 
-/// A tool: its name, what it does in a few words, and its entry.
-struct Entry {
-    name: &'static str,
-    summary: &'static str,
-    run: fn(Prog, Vec<OsString>) -> Result<(), Error>,
+/// A directory that an environment variable may name.
+struct Place {
+    variable: &'static str,
+    default: &'static str,
 }
 
-/// The tools.
-const TOOLS: &[Entry] = &[
-    Entry {
-        name: "eroute",
-        summary: "show and change which packets go through which SA",
-        run: cmd::eroute::run,
-    },
-    Entry {
-        name: "spi",
-        summary: "show, make and delete SAs by hand",
-        run: cmd::spi::run,
-    },
-    Entry {
-        name: "spigrp",
-        summary: "show, make and dissolve groups of SAs",
-        run: cmd::spigrp::run,
-    },
-    Entry {
-        name: "tncfg",
-        summary: "attach ipsecN devices to physical ones",
-        run: cmd::tncfg::run,
-    },
-    Entry {
-        name: "version",
-        summary: "show the versions of tools and module",
-        run: |_, _| {
-            cmd::version::run();
-            Ok(())
-        },
-    },
-];
+/// Programs that are commands of `ipsec`, though not built into it.
+const EXECDIR: Place = Place {
+    variable: "IPSEC_EXECDIR",
+    default: "/usr/libexec/ipsec",
+};
 
-/// Where programs that belong to `ipsec` are.
-const DIRECTORY: &str = "/usr/libexec/ipsec";
-/// Where the configuration is.
-const CONFDIR: &str = "/etc";
+/// More of them; looked into second.
+const LIBDIR: Place = Place {
+    variable: "IPSEC_LIBDIR",
+    default: "/usr/lib/ipsec",
+};
+
+/// The configuration.
+const CONFDIR: Place = Place {
+    variable: "IPSEC_CONFS",
+    default: "/etc",
+};
+
+impl Place {
+    fn path(&self) -> PathBuf {
+        env::var_os(self.variable)
+            .filter(|value| !value.is_empty())
+            .map_or_else(|| self.default.into(), PathBuf::from)
+    }
+}
 
 /// What `--copyright` shows.
 const COPYRIGHT: &str = "This program is free software: you may share and change it under the terms of the GNU General\n\
                          Public License, version 2. It comes without any warranty. Who wrote what is in the history\n\
                          of its source repository.\n";
-
-/// The tool that is started by this name, which is the last part of a program path.
-fn entry(name: &str) -> Option<&'static Entry> {
-    TOOLS.iter().find(|tool| tool.name == name)
-}
 
 /// Runs what the command line asks for. `program` is its first word, `args` are the others.
 ///
@@ -73,7 +62,7 @@ fn entry(name: &str) -> Option<&'static Entry> {
 /// Whatever the tool ends with, or that there is no such tool.
 pub(crate) fn run(program: &str, args: Vec<OsString>) -> Result<(), Error> {
     let last = program.rsplit('/').next().unwrap_or(program);
-    if let Some(tool) = entry(last) {
+    if let Some(tool) = catalogue::find(last) {
         return (tool.run)(Prog::new(program), args);
     }
     let mut args = args.into_iter();
@@ -84,23 +73,46 @@ pub(crate) fn run(program: &str, args: Vec<OsString>) -> Result<(), Error> {
         Some("--version") => output::out(&version::package()),
         Some("--versioncode") => output::out(&(version::code() + "\n")),
         Some("--copyright") => output::out(COPYRIGHT),
-        Some("--directory") => output::out(&format!("{DIRECTORY}\n")),
-        Some("--confdir") => output::out(&format!("{CONFDIR}\n")),
+        Some("--directory") => output::out(&format!("{}\n", EXECDIR.path().display())),
+        Some("--confdir") => output::out(&format!("{}\n", CONFDIR.path().display())),
         Some(option) if option.starts_with('-') => {
             return Err(Error::told(format!(
                 "{program}: unknown option `{option}' (perhaps command name was omitted?)\n"
             )));
         }
         Some(name) => {
-            let tool = entry(name).ok_or_else(|| {
-                Error::told(format!(
-                    "{program}: unknown IPsec command `{name}' (`ipsec --help' for list)\n"
-                ))
-            })?;
-            return (tool.run)(Prog::new(format!("ipsec {name}")), args.collect());
+            if let Some(tool) = catalogue::find(name) {
+                return (tool.run)(Prog::new(format!("ipsec {name}")), args.collect());
+            }
+            return Err(run_other(program, name, args));
         }
     }
     Ok(())
+}
+
+/// Becomes a program that is a command of `ipsec`, though not built into it; returns only if there is none.
+fn run_other(program: &str, name: &str, args: impl Iterator<Item = OsString>) -> Error {
+    let unknown = || {
+        Error::told(format!(
+            "{program}: unknown IPsec command `{name}' (`ipsec --help' for list)\n"
+        ))
+    };
+    // A name leads to nowhere but the two directories.
+    if name.contains('/') || name.starts_with('.') {
+        return unknown();
+    }
+    let candidates = [EXECDIR, LIBDIR].map(|place| place.path().join(name));
+    let found = candidates
+        .iter()
+        .find(|path| path.is_file() && access(*path, AccessFlags::X_OK).is_ok());
+    let Some(path) = found else {
+        return unknown();
+    };
+    let failed = Command::new(path)
+        .args(args)
+        .envs([EXECDIR, LIBDIR, CONFDIR].map(|place| (place.variable, place.path())))
+        .exec();
+    Error::told(format!("{program}: {}: {failed}\n", path.display()))
 }
 
 /// What is shown when nothing was asked for.
@@ -110,7 +122,7 @@ fn usage(program: &str) -> String {
          `{program} --help' lists the commands.\n\
          `{program} COMMAND --help' explains one of them, as does `man ipsec_COMMAND'.\n\
          `{program} --version' shows the versions of tools and kernel module.\n\
-         Without arguments, eroute, spi, spigrp and tncfg show what the kernel has.\n"
+         Without arguments, eroute, spi, spigrp, tncfg and klipsdebug show what the kernel has.\n"
     )
 }
 
@@ -118,16 +130,11 @@ fn usage(program: &str) -> String {
 fn help() -> String {
     let mut text = "Usage: ipsec COMMAND [ARGUMENT]...\nwhere COMMAND is one of:\n".to_owned();
     for tool in TOOLS {
-        text.push_str(&format!("\t{:10}{}\n", tool.name, tool.summary));
+        text.push_str(&format!("\t{:12} {}\n", tool.name, tool.summary));
     }
-    text.push_str(
-        "or an option:\n\
-         \t--help         show this text\n\
-         \t--version      show the versions of tools and kernel module\n\
-         \t--versioncode  show just the version\n\
-         \t--copyright    show the licence\n\
-         \t--directory    show where helper programs are\n\
-         \t--confdir      show where the configuration is\n",
-    );
+    text.push_str("or an option:\n");
+    for (name, summary) in OPTIONS {
+        text.push_str(&format!("\t{:14} {summary}\n", format!("--{name}")));
+    }
     text
 }

@@ -6,7 +6,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{symlink, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -76,7 +76,17 @@ fn the_wrapper_explains_itself() {
     );
     let help = ipsec("--help");
     assert_eq!(help.status, 0);
-    for tool in ["eroute", "spi", "spigrp", "tncfg", "version"] {
+    for tool in [
+        "completions",
+        "eroute",
+        "klipsdebug",
+        "pf_key",
+        "ranbits",
+        "spi",
+        "spigrp",
+        "tncfg",
+        "version",
+    ] {
         assert!(
             help.stdout.contains(&format!("\t{tool} ")),
             "{}",
@@ -95,7 +105,7 @@ fn versions() {
     let option = ipsec("--version");
     assert_eq!(option.status, 0);
     assert!(
-        option.stdout.starts_with("Linux Openswan "),
+        option.stdout.starts_with("Linux KLIPS "),
         "{}",
         option.stdout
     );
@@ -134,6 +144,42 @@ fn the_wrapper_knows_what_it_does_not_know() {
 }
 
 #[test]
+fn other_commands_are_programs_in_two_directories() {
+    let scratch = Scratch::new("execdir");
+    let (first, second) = (scratch.0.join("exec"), scratch.0.join("lib"));
+    for (directory, name) in [(&first, "_one"), (&second, "_one"), (&second, "_two")] {
+        fs::create_dir_all(directory).expect("a directory");
+        let text = format!(
+            "#!/bin/sh\necho {} \"$@\" $IPSEC_CONFS\nexit 7\n",
+            directory.display()
+        );
+        let path = directory.join(name);
+        fs::write(&path, text).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+    fs::write(second.join("_text"), "no program").expect("a file");
+    let run = |line: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.arg0("ipsec").args(line.split_whitespace());
+        command
+            .env("IPSEC_EXECDIR", &first)
+            .env("IPSEC_LIBDIR", &second);
+        finish(command.env("IPSEC_CONFS", "/conf"))
+    };
+    let one = run("_one a b");
+    let want = format!("{} a b /conf\n", first.display());
+    assert_eq!((one.stdout, one.status), (want, 7));
+    let two = run("_two");
+    assert_eq!(two.stdout, format!("{} /conf\n", second.display()));
+    for name in ["_text", "../lib/_two", "_three"] {
+        let want = format!("ipsec: unknown IPsec command `{name}' (`ipsec --help' for list)\n");
+        assert_eq!(run(name).stderr, want);
+    }
+    assert_eq!(run("--directory").stdout, format!("{}\n", first.display()));
+    assert_eq!(run("--confdir").stdout, "/conf\n");
+}
+
+#[test]
 fn exit_statuses_of_help_version_and_mistakes() {
     let table = [
         ("eroute --help", 1),
@@ -152,6 +198,19 @@ fn exit_statuses_of_help_version_and_mistakes() {
         ("tncfg --version", 1),
         ("tncfg --attach", 1),
         ("tncfg --create eth0", 5),
+        ("klipsdebug --help", 1),
+        ("klipsdebug --version", 0),
+        ("klipsdebug --set sa", 1),
+        ("pf_key --help", 1),
+        ("pf_key --dumpfile /nonexistent/file", 1),
+        ("ranbits --help", 0),
+        ("ranbits --version", 0),
+        ("ranbits", 2),
+        ("ranbits 20001", 1),
+        ("ranbits 128", 0),
+        ("completions csh", 1),
+        ("completions bash", 0),
+        ("version --json", 0),
     ];
     for (line, status) in table {
         assert_eq!(ipsec(line).status, status, "{line}");

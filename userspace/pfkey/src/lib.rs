@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel edge of the KLIPS tools: the PF_KEY socket and the private ioctls of the `ipsecN` devices.
+//! The kernel edge of the KLIPS tools: the PF_KEY socket, the private ioctls of the `ipsecN` devices, and what a
+//! program needs to listen in the background.
 //!
-//! This is the only userspace crate that says `unsafe`, because two things have no safe wrapper: creating a socket of
-//! family 15 with protocol 2, and an ioctl whose argument is a structure of our own. Everything above it works with
-//! [`PfkeySocket`] and [`DeviceControl`] and sees plain values and [`Errno`].
+//! This is the only userspace crate that says `unsafe`, because three things have no safe wrapper: creating a socket of
+//! family 15 with protocol 2, an ioctl whose argument is a structure of our own, and fork(2). Everything above it works
+//! with [`PfkeySocket`], [`DeviceControl`], [`Stop`] and [`background`] and sees plain values and [`Errno`].
 
 #![cfg_attr(test, allow(clippy::expect_used))]
 
+mod background;
 mod device;
 mod socket;
+mod stop;
 
+pub use background::{background, Side};
 pub use device::{DeviceControl, InterfaceName, NameError};
 pub use nix::errno::Errno;
 pub use socket::PfkeySocket;
+pub use stop::{Stop, Woken};

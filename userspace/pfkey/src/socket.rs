@@ -2,7 +2,7 @@
 
 //! The PF_KEYv2 socket (RFC 2367 section 1.3): whole messages in, whole messages out.
 
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -16,6 +16,12 @@ const PF_KEY_V2: libc::c_int = 2;
 #[derive(Debug)]
 pub struct PfkeySocket {
     fd: OwnedFd,
+}
+
+impl AsFd for PfkeySocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
 }
 
 impl PfkeySocket {

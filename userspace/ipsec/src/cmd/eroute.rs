@@ -20,23 +20,26 @@ use klips_pfkey::Errno;
 
 use crate::error::Error;
 use crate::kernel::{self, Kernel, Refused};
-use crate::listing::Table;
+use crate::listing::{Format, Table};
 use crate::output;
 use crate::prog::Prog;
 use crate::refusal::{self, FlowRequest};
+use crate::tables::{ErouteRow, KnownSas};
 
 /// The eroute table.
 const TABLE: Table = Table {
     path: "/proc/net/ipsec_eroute",
     name: "eroute table",
-    netkey: "does not support eroute table.",
+    netkey: Some("does not support eroute table."),
 };
+
+pub(crate) use options::command;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Action {
     /// Show the table.
-    List,
+    List(Format),
     /// Make an eroute, or set the inbound policy of an SA.
     Set { how: Set, flow: Flow, said: Said },
     /// Remove one eroute.
@@ -85,7 +88,7 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     let mut prog = prog;
     let (action, debug) = line::read(&mut prog, args)?;
     let request = match &action {
-        Action::List => return TABLE.show(&prog),
+        Action::List(format) => return list(&prog, *format),
         action => request(action),
     };
     if debug {
@@ -95,6 +98,14 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     kernel
         .ask(&request)
         .map_err(|refused| explain(&prog, &action, refused))
+}
+
+/// Shows the table.
+fn list(prog: &Prog, format: Format) -> Result<(), Error> {
+    let known = KnownSas::default();
+    TABLE.show_as(prog, format, |line| {
+        Some(ErouteRow::parse(line, &known)?.json())
+    })
 }
 
 /// The request that carries out an action.
@@ -114,7 +125,7 @@ fn request(action: &Action) -> Request<'static> {
             });
         }
         Action::Delete { flow } => (None, DelAction::Delete(flow)),
-        Action::List | Action::Clear => (
+        Action::List(_) | Action::Clear => (
             Some(SaInfo {
                 flags: flags::CLEARFLOW,
                 ..SaInfo::default()
@@ -155,7 +166,7 @@ impl Action {
             } => FlowRequest::Set,
             Self::Set { .. } => FlowRequest::SetInbound,
             Self::Delete { .. } => FlowRequest::Delete,
-            Self::Clear | Self::List => FlowRequest::Clear,
+            Self::Clear | Self::List(_) => FlowRequest::Clear,
         }
     }
 
@@ -180,7 +191,7 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::List => f.write_str("show the eroutes"),
+            Self::List(_) => f.write_str("show the eroutes"),
             Self::Set { how, flow, said } => {
                 write!(f, "{} {} => {said}", how.verb(), Selector(flow))
             }

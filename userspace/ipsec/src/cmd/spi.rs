@@ -24,23 +24,26 @@ use crate::error::Error;
 use crate::kernel::{self, Kernel, Refused};
 use crate::keytext::Key;
 use crate::life::Lives;
-use crate::listing::Table;
+use crate::listing::{Format, Table};
 use crate::output;
 use crate::prog::Prog;
 use crate::refusal;
+use crate::tables::SaRow;
 
 /// The table of SAs.
 const TABLE: Table = Table {
     path: "/proc/net/ipsec_spi",
     name: "spi",
-    netkey: "does not use the ipsec spi command. Use 'ip xfrm' instead.",
+    netkey: Some("does not use the ipsec spi command. Use 'ip xfrm' instead."),
 };
+
+pub(crate) use options::command;
 
 /// What the command line asks for.
 #[derive(Debug)]
 enum Action {
     /// Show the table.
-    List,
+    List(Format),
     /// Make an SA.
     Add(Box<NewSa>),
     /// Delete an SA and its group.
@@ -56,7 +59,8 @@ struct NewSa {
     /// What the algorithms were called, with their option, for messages.
     algorithm: String,
     suite: Suite,
-    replay: u8,
+    /// Width of the replay window in packets.
+    replay: u16,
     lives: Lives,
     auth_key: Option<Key>,
     encrypt_key: Option<Key>,
@@ -93,7 +97,8 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     let mut prog = prog;
     let (action, verbosity) = line::read(&mut prog, args)?;
     let Some(request) = request(&action) else {
-        return TABLE.show(&prog);
+        let format = action.format();
+        return TABLE.show_as(&prog, format, |line| Some(SaRow::parse(line)?.json()));
     };
     TABLE.refuse_netkey(&prog)?;
     if verbosity.debug {
@@ -115,7 +120,7 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
 /// The request that carries out an action; listing takes none.
 fn request(action: &Action) -> Option<Request<'_>> {
     match action {
-        Action::List => None,
+        Action::List(_) => None,
         Action::Add(sa) => Some(Request::Add(sa.params())),
         Action::Delete { said, src } => {
             let sa = SaInfo {
@@ -142,12 +147,12 @@ impl NewSa {
             proxy: None,
             sa: SaInfo {
                 spi: self.said.spi,
-                replay: self.replay,
                 state: state::MATURE,
                 auth: self.suite.auth,
                 encrypt: self.suite.encrypt,
                 ..SaInfo::default()
-            },
+            }
+            .with_window(self.replay),
             hard: self.lives.hard,
             soft: self.lives.soft,
             auth_key: self.auth_key.as_ref().map(keys::raw),
@@ -222,11 +227,21 @@ fn reason(action: &Action, errno: Errno) -> String {
     known.unwrap_or_else(|| kernel::reason(errno).to_string())
 }
 
+impl Action {
+    /// How the table is shown, if it is.
+    const fn format(&self) -> Format {
+        match self {
+            Self::List(format) => *format,
+            _ => Format::Classic,
+        }
+    }
+}
+
 /// The action as the end of a sentence.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::List => f.write_str("show the SAs"),
+            Self::List(_) => f.write_str("show the SAs"),
             Self::Add(sa) => write!(f, "add the SA {} ({})", sa.said, sa.algorithm),
             Self::Delete { said, .. } => write!(f, "delete the SA {said}"),
             Self::Clear(None) => f.write_str("delete all SAs"),

@@ -17,17 +17,17 @@ use klips_pfkey::Errno;
 use super::sa_proto;
 use crate::error::Error;
 use crate::kernel::{self, Kernel, Refused};
-use crate::listing::Table;
+use crate::listing::{Format, Table};
 use crate::options::{BadLine, Given, Opt, Tool};
 use crate::output;
 use crate::prog::Prog;
-use crate::{refusal, resolve, version};
+use crate::{refusal, resolve, tables, version};
 
 /// The table of groups.
 const TABLE: Table = Table {
     path: "/proc/net/ipsec_spigrp",
     name: "spigrp",
-    netkey: "does not use the ipsec spigrp command. Use 'ip xfrm' instead.",
+    netkey: Some("does not use the ipsec spigrp command. Use 'ip xfrm' instead."),
 };
 
 /// A group has no more members than this.
@@ -40,37 +40,30 @@ const WORDS_PER_SA: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Id {
     Said,
+    Json,
     Debug,
     Label,
     Help,
     Version,
 }
 
-const fn opt(id: Id, name: &'static str, value: &'static str, help: &'static str) -> Opt<Id> {
-    Opt {
-        id,
-        name,
-        also: &[],
-        value,
-        help,
-    }
-}
-
 static TOOL: Tool<Id> = Tool {
     about: "Shows the groups of SAs, groups up to four SAs from the innermost to the outermost, or takes one out.",
     usage: &[
         "",
+        "--json",
         "[--debug] [--label TEXT] FAMILY DST SPI PROTO [FAMILY DST SPI PROTO]...",
         "[--debug] [--label TEXT] --said SAID [SAID]...",
         "--help | --version",
         "where FAMILY is inet or inet6 and PROTO is ah, esp, tun or comp",
     ],
     options: &[
-        opt(Id::Said, "said", "", "The words are SAIDs: esp0x1234@10.0.0.2"),
-        opt(Id::Debug, "debug", "", "Say what is being asked of the kernel"),
-        opt(Id::Label, "label", "TEXT", "Put this into the tool's messages"),
-        opt(Id::Help, "help", "", "Show this text"),
-        opt(Id::Version, "version", "", "Show the version"),
+        Opt::new(Id::Said, "said", "", "The words are SAIDs: esp0x1234@10.0.0.2"),
+        Opt::new(Id::Json, "json", "", "Show the groups as JSON"),
+        Opt::new(Id::Debug, "debug", "", "Say what is being asked of the kernel"),
+        Opt::new(Id::Label, "label", "TEXT", "Put this into the tool's messages"),
+        Opt::new(Id::Help, "help", "", "Show this text"),
+        Opt::new(Id::Version, "version", "", "Show the version"),
     ],
     words: Some(("SA", "One to four SAs, the innermost first")),
     notes: "Without arguments the groups are shown, one line per SA. A single SA is taken out of its group.\n\n\
@@ -79,11 +72,16 @@ static TOOL: Tool<Id> = Tool {
             ipsec spigrp inet 192.0.2.2 0x1000 tun inet 192.0.2.2 0x1001 esp\n",
 };
 
+/// The shell's completion knows the options from here.
+pub(crate) fn command() -> clap::Command {
+    TOOL.completion("spigrp")
+}
+
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Action {
     /// Show the groups.
-    List,
+    List(Format),
     /// Group these, or ungroup the only one.
     Group(Vec<Said>),
 }
@@ -96,8 +94,9 @@ enum Action {
 pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
     let mut prog = prog;
     let (action, debug) = read(&mut prog, args)?;
-    let Action::Group(members) = action else {
-        return TABLE.show(&prog);
+    let members = match action {
+        Action::List(format) => return TABLE.show_as(&prog, format, tables::group_json),
+        Action::Group(members) => members,
     };
     TABLE.refuse_netkey(&prog)?;
     let mut kernel = Kernel::open(&prog)?;
@@ -125,10 +124,12 @@ fn read(
         BadLine::OptionsFrom(why) => prog.error(why),
     })?;
     let (mut said, mut debug, mut words) = (false, false, Vec::new());
+    let mut format = Format::Classic;
     for given in given {
         match given {
             Given::Word(word) => words.push(word),
             Given::Option(Id::Said, _) => said = true,
+            Given::Option(Id::Json, _) => format = Format::Json,
             Given::Option(Id::Debug, _) => debug = true,
             Given::Option(Id::Label, text) => prog.label(&text),
             Given::Option(Id::Help, _) => return Err(Error::shown(TOOL.help(prog))),
@@ -138,7 +139,7 @@ fn read(
         }
     }
     let action = match (said, words.is_empty()) {
-        (false, true) => Ok(Action::List),
+        (false, true) => Ok(Action::List(format)),
         (true, _) => by_said(&words),
         (false, false) => by_words(&words),
     };

@@ -14,17 +14,18 @@ use klips_pfkey::{DeviceControl, Errno, InterfaceName};
 
 use crate::error::Error;
 use crate::kernel::{self, Kernel, Refused};
-use crate::listing::Table;
+use crate::listing::{Format, Table};
 use crate::options::{BadLine, Given, Opt, Tool};
 use crate::output;
 use crate::prog::Prog;
 use crate::refusal;
+use crate::tables::TncfgRow;
 
 /// The table of devices.
 const TABLE: Table = Table {
     path: "/proc/net/ipsec_tncfg",
     name: "tncfg",
-    netkey: "does not support virtual interfaces.",
+    netkey: Some("does not support virtual interfaces."),
 };
 
 /// The exit status when the kernel does not create or delete a device.
@@ -42,6 +43,7 @@ enum Id {
     Clear,
     Virtual,
     Physical,
+    Json,
     Debug,
     Label,
     OptionsFrom,
@@ -49,20 +51,11 @@ enum Id {
     Version,
 }
 
-const fn opt(id: Id, name: &'static str, value: &'static str, help: &'static str) -> Opt<Id> {
-    Opt {
-        id,
-        name,
-        also: &[],
-        value,
-        help,
-    }
-}
-
 static TOOL: Tool<Id> = Tool {
     about: "Shows and changes which ipsecN device stands for which physical one.",
     usage: &[
         "",
+        "--json",
         "--attach --virtual V --physical P",
         "--detach --virtual V",
         "--clear",
@@ -71,48 +64,49 @@ static TOOL: Tool<Id> = Tool {
         "where all take [--debug] [--label TEXT] [--optionsfrom FILE]",
     ],
     options: &[
-        opt(
+        Opt::new(
             Id::Attach,
             "attach",
             "",
             "Attach a virtual device to a physical one",
         ),
-        opt(Id::Detach, "detach", "", "Detach a virtual device"),
-        opt(Id::Clear, "clear", "", "Detach all virtual devices"),
-        opt(
+        Opt::new(Id::Detach, "detach", "", "Detach a virtual device"),
+        Opt::new(Id::Clear, "clear", "", "Detach all virtual devices"),
+        Opt::new(
             Id::Create,
             "create",
             "V",
             "Make a virtual device: ipsecN or mastN",
         ),
-        opt(Id::Delete, "delete", "V", "Remove a virtual device"),
-        opt(Id::Virtual, "virtual", "V", "The virtual device: ipsec0"),
-        opt(
+        Opt::new(Id::Delete, "delete", "V", "Remove a virtual device"),
+        Opt::new(Id::Virtual, "virtual", "V", "The virtual device: ipsec0"),
+        Opt::new(
             Id::Physical,
             "physical",
             "P",
             "The physical device, at most 11 characters: eth0",
         ),
-        opt(
+        Opt::new(Id::Json, "json", "", "Show the devices as JSON"),
+        Opt::new(
             Id::Debug,
             "debug",
             "",
             "Say what is being asked of the kernel",
         ),
-        opt(
+        Opt::new(
             Id::Label,
             "label",
             "TEXT",
             "Put this into the tool's messages",
         ),
-        opt(
+        Opt::new(
             Id::OptionsFrom,
             "optionsfrom",
             "FILE",
             "Read more options from a file",
         ),
-        opt(Id::Help, "help", "", "Show this text"),
-        opt(Id::Version, "version", "", "Say where the version is shown"),
+        Opt::new(Id::Help, "help", "", "Show this text"),
+        Opt::new(Id::Version, "version", "", "Say where the version is shown"),
     ],
     words: None,
     notes: "Without options the devices are shown. One dash in front of an option is enough.\n\n\
@@ -121,11 +115,16 @@ static TOOL: Tool<Id> = Tool {
             ipsec tncfg --detach --virtual ipsec0\n",
 };
 
+/// The shell's completion knows the options from here.
+pub(crate) fn command() -> clap::Command {
+    TOOL.completion("tncfg")
+}
+
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Action {
     /// Show the devices.
-    List,
+    List(Format),
     Attach {
         virt: String,
         physical: String,
@@ -148,15 +147,15 @@ enum Action {
 pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
     let mut prog = prog;
     let (action, debug) = read(&mut prog, args)?;
-    if action == Action::List {
-        return TABLE.show(&prog);
+    if let Action::List(format) = action {
+        return TABLE.show_as(&prog, format, |line| Some(TncfgRow::parse(line)?.json()));
     }
     TABLE.refuse_netkey(&prog)?;
     if debug {
         output::out(&prog.line(format_args!("asking the kernel to {}", action.sentence())));
     }
     match &action {
-        Action::List => Ok(()),
+        Action::List(_) => Ok(()),
         Action::Attach { virt, physical } => {
             let (virt, physical) = (device(&prog, virt)?, device(&prog, physical)?);
             ioctl(&prog, &action, |control| control.attach(&virt, &physical))
@@ -179,6 +178,7 @@ struct Line {
     plumbed: String,
     virt: Option<String>,
     physical: Option<String>,
+    format: Format,
     debug: bool,
     bare: bool,
 }
@@ -228,6 +228,7 @@ impl Line {
             }
             Id::Label => prog.label(&value),
             Id::Debug => self.debug = true,
+            Id::Json => self.format = Format::Json,
             Id::OptionsFrom => {}
             Id::Virtual => self.virt = Some(value),
             Id::Physical => self.physical = Some(value),
@@ -241,7 +242,7 @@ impl Line {
                 self.plumbed = value;
             }
         }
-        self.bare &= matches!(id, Id::Label | Id::Debug | Id::OptionsFrom);
+        self.bare &= matches!(id, Id::Label | Id::Debug | Id::OptionsFrom | Id::Json);
         Ok(())
     }
 
@@ -265,7 +266,7 @@ impl Line {
             Some(Id::Clear) => Ok(Action::Clear),
             Some(Id::Create) => Ok(Action::Create(interface()?, self.plumbed)),
             Some(Id::Delete) => Ok(Action::Delete(interface()?, self.plumbed)),
-            _ if self.bare => Ok(Action::List),
+            _ if self.bare => Ok(Action::List(self.format)),
             _ => Err(prog.error(format_args!(
                 "exactly one of '--attach', '--detach' or '--clear' options must be specified.\n\
                  Try {prog} --help' for usage information."
@@ -324,7 +325,7 @@ impl Action {
     /// The action as the end of a sentence.
     fn sentence(&self) -> String {
         match self {
-            Self::List => "show the devices".to_owned(),
+            Self::List(_) => "show the devices".to_owned(),
             Self::Attach { virt, physical } => format!("attach {virt} to {physical}"),
             Self::Detach { virt } => format!("detach {virt}"),
             Self::Clear => "detach all devices".to_owned(),

@@ -13,6 +13,7 @@ use super::options::{Id, TOOL};
 use super::{Action, Set};
 use crate::cmd::{sa_proto, spi_number, LOWEST_SPI};
 use crate::error::Error;
+use crate::listing::Format;
 use crate::names::{self, NameError};
 use crate::options::{BadLine, Given};
 use crate::prog::Prog;
@@ -41,6 +42,7 @@ struct Line {
     spi: Option<(String, u32)>,
     proto: Option<(String, SaProto)>,
     said: Option<(String, Said)>,
+    format: Format,
     debug: bool,
     bare: bool,
 }
@@ -80,6 +82,7 @@ impl Line {
             Id::Version => return Err(Error::shown(version::banner("ipsec eroute"))),
             Id::Label => prog.label(&value),
             Id::Debug => self.debug = true,
+            Id::Json => self.format = Format::Json,
             Id::OptionsFrom => {}
             _ => {
                 self.bare = false;
@@ -210,7 +213,7 @@ impl Line {
     fn action(self, prog: &Prog) -> Result<Action, String> {
         let Some(choice) = self.choice else {
             if self.bare {
-                return Ok(Action::List);
+                return Ok(Action::List(self.format));
             }
             return Err(format!(
                 "exactly one of '--add', '--addin', '--replace', '--del' or '--clear' options must be specified.\n\

@@ -35,7 +35,7 @@ fn complaint(line: &str) -> String {
 #[test]
 fn nothing_asked_for_is_the_list() {
     for line in ["", "--debug", "--label x", "--label=x --debug"] {
-        assert_eq!(action(line), Action::List, "{line}");
+        assert_eq!(action(line), Action::List(Format::Classic), "{line}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use klips_core::addr::{parse_number, Family};
 use klips_core::pfkey::ext::SarefPair;
 use klips_core::pfkey::request::NatT;
-use klips_core::pfkey::types::{natt_type, REPLAY_MAX};
+use klips_core::pfkey::types::{natt_type, WINDOW_MAX};
 use klips_core::said::{SaProto, Said};
 
 use super::options::{Id, TOOL};
@@ -18,6 +18,7 @@ use crate::cmd::{sa_proto, spi_number, LOWEST_SPI};
 use crate::error::Error;
 use crate::keytext::{key, Key, KeyKind};
 use crate::life::Lives;
+use crate::listing::Format;
 use crate::options::{BadLine, Given};
 use crate::prog::Prog;
 use crate::{resolve, version};
@@ -44,7 +45,7 @@ struct Line {
     proto: Option<SaProto>,
     said: Option<(String, Said)>,
     src: Option<IpAddr>,
-    replay: u8,
+    replay: u16,
     lives: Lives,
     auth_key: Option<Key>,
     encrypt_key: Option<Key>,
@@ -52,6 +53,7 @@ struct Line {
     out_if: Option<u16>,
     saref: Option<SarefPair>,
     verbosity: Verbosity,
+    format: Format,
     bare: bool,
 }
 
@@ -98,6 +100,7 @@ impl Line {
             Id::Version => return Err(Error::shown(format!("{prog}, {}\n", version::USER))),
             Id::Label => prog.label(value),
             Id::OptionsFrom => {}
+            Id::Json => self.format = Format::Json,
             Id::Debug => self.verbosity.debug = true,
             Id::ListenReply => self.verbosity.listen = true,
             Id::DumpSaref => self.verbosity.dump_saref = true,
@@ -276,13 +279,13 @@ impl Line {
 
     fn replay_window(&mut self, value: &str) -> Result<(), String> {
         let size = parse_number(value, None).unwrap_or(0);
-        match u8::try_from(size) {
-            Ok(size @ 1..=REPLAY_MAX) => {
+        match u16::try_from(size) {
+            Ok(size @ 1..=WINDOW_MAX) => {
                 self.replay = size;
                 Ok(())
             }
             _ => Err(format!(
-                "Failed -- Illegal window size: arg={value}, replay_window={size}, must be 1 <= size <= 64."
+                "Failed -- Illegal window size: arg={value}, replay_window={size}, must be 1 <= size <= {WINDOW_MAX}."
             )),
         }
     }
@@ -304,7 +307,7 @@ impl Line {
     /// The action that all of it comes to.
     fn action(self, prog: &Prog) -> Result<Action, String> {
         if self.bare {
-            return Ok(Action::List);
+            return Ok(Action::List(self.format));
         }
         if matches!(self.choice, Some(Choice::Clear)) {
             return Ok(Action::Clear(self.proto));

@@ -14,6 +14,7 @@ pub(super) enum Id {
     Ip6,
     Del,
     Clear,
+    Json,
     Af,
     Edst,
     Spi,
@@ -41,21 +42,12 @@ pub(super) enum Id {
     Version,
 }
 
-const fn opt(id: Id, name: &'static str, value: &'static str, help: &'static str) -> Opt<Id> {
-    Opt {
-        id,
-        name,
-        also: &[],
-        value,
-        help,
-    }
-}
-
 /// What the tool accepts and says about itself.
 pub(super) static TOOL: Tool<Id> = Tool {
     about: "Shows, makes and deletes security associations (SAs) by hand.",
     usage: &[
         "",
+        "--json",
         "SA --ah hmac-md5-96|hmac-sha1-96 --authkey KEY [MORE]",
         "SA --esp CIPHER-AUTH|3des|aes-gcm --enckey KEY [--authkey KEY] [MORE]",
         "SA --comp deflate|lzs [MORE]",
@@ -68,38 +60,39 @@ pub(super) static TOOL: Tool<Id> = Tool {
         "where all take [--debug] [--label TEXT] [--optionsfrom FILE]",
     ],
     options: &[
-        opt(Id::Ah, "ah", "ALG", "Make an AH SA: hmac-md5-96, hmac-sha1-96 or hmac-sha2-256-128"),
-        opt(Id::Esp, "esp", "ALG", "Make an ESP SA; see below"),
-        opt(Id::Comp, "comp", "ALG", "Make an IPComp SA: deflate or lzs"),
-        opt(Id::Ip4, "ip4", "", "Make an IPIP SA whose outer header is IPv4"),
-        opt(Id::Ip6, "ip6", "", "Make an IPIP SA whose outer header is IPv6"),
-        opt(Id::Del, "del", "", "Delete an SA and those grouped with it"),
-        opt(Id::Clear, "clear", "", "Delete all SAs, or with --proto those of one protocol"),
-        opt(Id::Af, "af", "FAMILY", "Family of the addresses: inet or inet6; goes before them"),
-        opt(Id::Edst, "edst", "A", "Destination of the SA: address or name"),
-        opt(Id::Spi, "spi", "S", "SPI of the SA: decimal, or hexadecimal after 0x; 0x100 and up"),
-        opt(Id::Proto, "proto", "PROTO", "Protocol of the SA: ah, esp, comp or tun"),
-        opt(Id::Said, "said", "SAID", "The SA in one word: esp0x1234@10.0.0.2"),
-        opt(Id::Src, "src", "A", "Source of the outer packet: address or name"),
-        opt(Id::Dst, "dst", "A", "Destination of the outer packet; checked, but --edst or --said counts"),
-        opt(Id::AuthKey, "authkey", "KEY", "Authentication key"),
-        opt(Id::EncKey, "enckey", "KEY", "Encryption key; for AES-GCM with the 4 byte salt behind it"),
-        opt(Id::Iv, "iv", "IV", "Checked, but not used: the kernel makes its own"),
-        opt(Id::ReplayWindow, "replay_window", "N", "Width of the replay window in packets, 1 to 64"),
-        opt(Id::Life, "life", "LIMITS", "Limits, as in soft-bytes=900000,hard-addtime=86400"),
-        opt(Id::NatT, "natt", "TYPE", "UDP encapsulation: nonesp (RFC 3948), nonike, none or a number"),
-        opt(Id::Sport, "sport", "N", "UDP source port"),
-        opt(Id::Dport, "dport", "N", "UDP destination port"),
-        opt(Id::OutIf, "outif", "N", "Number of the interface that packets are bound to"),
-        Opt { also: &["sarefme", "saref_me"], ..opt(Id::Saref, "saref", "N", "Wanted reference of the SA") },
-        Opt { also: &["saref_him"], ..opt(Id::SarefHim, "sarefhim", "N", "Reference of its twin") },
-        opt(Id::DumpSaref, "dumpsaref", "", "Show the references that the kernel's reply has"),
-        opt(Id::ListenReply, "listenreply", "", "Wait for the kernel's reply"),
-        opt(Id::Debug, "debug", "", "Say what is being asked of the kernel"),
-        opt(Id::Label, "label", "TEXT", "Put this into the tool's messages"),
-        opt(Id::OptionsFrom, "optionsfrom", "FILE", "Read more options from a file"),
-        opt(Id::Help, "help", "", "Show this text"),
-        opt(Id::Version, "version", "", "Show the version"),
+        Opt::new(Id::Ah, "ah", "ALG", "Make an AH SA: hmac-md5-96, hmac-sha1-96 or hmac-sha2-256-128"),
+        Opt::new(Id::Esp, "esp", "ALG", "Make an ESP SA; see below"),
+        Opt::new(Id::Comp, "comp", "ALG", "Make an IPComp SA: deflate or lzs"),
+        Opt::new(Id::Ip4, "ip4", "", "Make an IPIP SA whose outer header is IPv4"),
+        Opt::new(Id::Ip6, "ip6", "", "Make an IPIP SA whose outer header is IPv6"),
+        Opt::new(Id::Del, "del", "", "Delete an SA and those grouped with it"),
+        Opt::new(Id::Clear, "clear", "", "Delete all SAs, or with --proto those of one protocol"),
+        Opt::new(Id::Af, "af", "FAMILY", "Family of the addresses: inet or inet6; goes before them"),
+        Opt::new(Id::Edst, "edst", "A", "Destination of the SA: address or name"),
+        Opt::new(Id::Spi, "spi", "S", "SPI of the SA: decimal, or hexadecimal after 0x; 0x100 and up"),
+        Opt::new(Id::Proto, "proto", "PROTO", "Protocol of the SA: ah, esp, comp or tun"),
+        Opt::new(Id::Said, "said", "SAID", "The SA in one word: esp0x1234@10.0.0.2"),
+        Opt::new(Id::Src, "src", "A", "Source of the outer packet: address or name"),
+        Opt::new(Id::Dst, "dst", "A", "Destination of the outer packet; checked, but --edst or --said counts"),
+        Opt::new(Id::AuthKey, "authkey", "KEY", "Authentication key"),
+        Opt::new(Id::EncKey, "enckey", "KEY", "Encryption key; for AES-GCM with the 4 byte salt behind it"),
+        Opt::new(Id::Iv, "iv", "IV", "Checked, but not used: the kernel makes its own"),
+        Opt::new(Id::ReplayWindow, "replay_window", "N", "Width of the replay window in packets, 1 to 4096"),
+        Opt::new(Id::Life, "life", "LIMITS", "Limits, as in soft-bytes=900000,hard-addtime=86400"),
+        Opt::new(Id::NatT, "natt", "TYPE", "UDP encapsulation: nonesp (RFC 3948), nonike, none or a number"),
+        Opt::new(Id::Sport, "sport", "N", "UDP source port"),
+        Opt::new(Id::Dport, "dport", "N", "UDP destination port"),
+        Opt::new(Id::OutIf, "outif", "N", "Number of the interface that packets are bound to"),
+        Opt { also: &["sarefme", "saref_me"], ..Opt::new(Id::Saref, "saref", "N", "Wanted reference of the SA") },
+        Opt { also: &["saref_him"], ..Opt::new(Id::SarefHim, "sarefhim", "N", "Reference of its twin") },
+        Opt::new(Id::DumpSaref, "dumpsaref", "", "Show the references that the kernel's reply has"),
+        Opt::new(Id::ListenReply, "listenreply", "", "Wait for the kernel's reply"),
+        Opt::new(Id::Json, "json", "", "Show the SAs as JSON"),
+        Opt::new(Id::Debug, "debug", "", "Say what is being asked of the kernel"),
+        Opt::new(Id::Label, "label", "TEXT", "Put this into the tool's messages"),
+        Opt::new(Id::OptionsFrom, "optionsfrom", "FILE", "Read more options from a file"),
+        Opt::new(Id::Help, "help", "", "Show this text"),
+        Opt::new(Id::Version, "version", "", "Show the version"),
     ],
     words: None,
     notes: "Without options the SAs are shown, one per line.\n\n\
@@ -113,3 +106,8 @@ pub(super) static TOOL: Tool<Id> = Tool {
             ipsec spi --said esp0x1001@192.0.2.2 --src 192.0.2.1 --esp aes128-gcm --enckey @key --replay_window 64\n  \
             ipsec spi --said esp0x1001@192.0.2.2 --del\n",
 };
+
+/// The shell's completion knows the options from here.
+pub(crate) fn command() -> clap::Command {
+    TOOL.completion("spi")
+}

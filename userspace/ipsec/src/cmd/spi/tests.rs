@@ -43,7 +43,7 @@ fn sent(line: &str, pid: u32) -> String {
 #[test]
 fn nothing_asked_for_is_the_list() {
     for line in ["", "--debug", "--label x", "--listenreply", "--saref 5"] {
-        assert!(matches!(action(line), Action::List), "{line}");
+        assert!(matches!(action(line), Action::List(_)), "{line}");
     }
 }
 
@@ -188,12 +188,12 @@ fn bad_values() {
         ),
         ("--iv 0xz", "unknown format or syntax error in IV: 0xz"),
         (
-            "--replay_window 65",
-            "Failed -- Illegal window size: arg=65, replay_window=65, must be 1 <= size <= 64.",
+            "--replay_window 4097",
+            "Failed -- Illegal window size: arg=4097, replay_window=4097, must be 1 <= size <= 4096.",
         ),
         (
             "--replay_window 0",
-            "Failed -- Illegal window size: arg=0, replay_window=0, must be 1 <= size <= 64.",
+            "Failed -- Illegal window size: arg=0, replay_window=0, must be 1 <= size <= 4096.",
         ),
     ];
     for (line, want) in table {

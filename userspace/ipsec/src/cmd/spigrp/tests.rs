@@ -63,7 +63,7 @@ fn nothing_asked_for_is_the_list() {
     for line in ["", "--debug", "--label x"] {
         assert_eq!(
             read(&mut prog(), words(line)).map(|(action, _)| action),
-            Ok(Action::List),
+            Ok(Action::List(Format::Classic)),
             "{line}"
         );
     }

@@ -42,7 +42,7 @@ fn one_dash_or_two() {
         }
     );
     assert_eq!(action("-clear"), Action::Clear);
-    assert_eq!(action("--label x"), Action::List);
+    assert_eq!(action("--label x"), Action::List(Format::Classic));
 }
 
 #[test]

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel's tables, line by line: from the text of /proc to values.
+//!
+//! This is the only place that reads lines of them. What the lines mean is told in ipsec_eroute(5) and the pages of the
+//! tools; `json` gives every field under the name that the pages promise.
+
+mod eroute;
+mod group;
+mod sa;
+mod tncfg;
+
+pub(crate) use eroute::ErouteRow;
+pub(crate) use group::{group_json, KnownSas};
+pub(crate) use sa::SaRow;
+pub(crate) use tncfg::TncfgRow;
+
+/// The eroutes.
+pub(crate) const EROUTES: &str = "/proc/net/ipsec_eroute";
+/// The SAs.
+pub(crate) const SAS: &str = "/proc/net/ipsec_spi";
+/// Their groups.
+pub(crate) const GROUPS: &str = "/proc/net/ipsec_spigrp";
+/// The devices.
+pub(crate) const DEVICES: &str = "/proc/net/ipsec_tncfg";
+/// The discarded packets by reason.
+pub(crate) const DROPS: &str = "/proc/net/ipsec/stats/drops";

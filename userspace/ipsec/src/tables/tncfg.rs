@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A line of the table of devices.
+
+use crate::json::Value;
+
+/// A line of the table of devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TncfgRow<'a> {
+    /// The virtual device.
+    pub(crate) name: &'a str,
+    /// The physical one.
+    pub(crate) physical: Option<&'a str>,
+    /// MTU of the virtual device.
+    pub(crate) mtu: u32,
+    /// MTU of the physical device when they were attached.
+    pub(crate) attached_mtu: u32,
+    /// MTU of the physical device now.
+    pub(crate) physical_mtu: u32,
+}
+
+impl<'a> TncfgRow<'a> {
+    /// Reads `virtual -> physical mtu=M(A) -> P`.
+    pub(crate) fn parse(line: &'a str) -> Option<Self> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [name, "->", physical, mtu, "->", physical_mtu] = *words.as_slice() else {
+            return None;
+        };
+        let (mtu, attached) = mtu
+            .strip_prefix("mtu=")?
+            .strip_suffix(')')?
+            .split_once('(')?;
+        Some(Self {
+            name,
+            physical: Some(physical).filter(|&physical| physical != "NULL"),
+            mtu: mtu.parse().ok()?,
+            attached_mtu: attached.parse().ok()?,
+            physical_mtu: physical_mtu.parse().ok()?,
+        })
+    }
+
+    /// The fields of ipsec_tncfg(8).
+    pub(crate) fn json(&self) -> Value {
+        let if_attached = |mtu| self.physical.map(|_| mtu);
+        Value::object([
+            ("device", self.name.into()),
+            ("physical", self.physical.into()),
+            ("mtu", self.mtu.into()),
+            ("attached_mtu", if_attached(self.attached_mtu).into()),
+            ("physical_mtu", if_attached(self.physical_mtu).into()),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attached_or_not() {
+        let row = TncfgRow::parse("ipsec0 -> eth0 mtu=16260(1500) -> 1499\n").unwrap();
+        let want = r#"{"device":"ipsec0","physical":"eth0","mtu":16260,"attached_mtu":1500,"physical_mtu":1499}"#;
+        assert_eq!(row.json().to_string(), want);
+        let row = TncfgRow::parse("ipsec1 -> NULL mtu=16260(0) -> 0").unwrap();
+        let want = r#"{"device":"ipsec1","physical":null,"mtu":16260,"attached_mtu":null,"physical_mtu":null}"#;
+        assert_eq!(row.json().to_string(), want);
+        assert_eq!(TncfgRow::parse("ipsec1 -> NULL"), None);
+    }
+}
