@@ -295,6 +295,19 @@ fn tunnel_over_ipv6() {
 }
 
 #[test]
+fn bound_to_a_device_and_debugged() {
+    let row = SaRow {
+        said: said("esp0x200@10.0.0.1"),
+        outif: Some(("eth1", true)),
+        reftable: Some((0, 7)),
+        saref: 7,
+        ..SaRow::default()
+    };
+    let line = row.to_string();
+    assert!(line.ends_with(" ref=7 refhim=0 outif=eth1:1 reftable=0 refentry=7\n"));
+}
+
+#[test]
 fn limits_and_cipher_without_authentication() {
     let mut life = used(408, 3);
     life.alloc.hard = 2;

@@ -72,6 +72,17 @@ impl Window {
         }
     }
 
+    /// A window as a listing shows it; `None` if it cannot be one.
+    #[cfg(feature = "parse")]
+    pub(crate) fn listed(size: u16, last: u32, bitmap: u64, max_seq_diff: u32) -> Option<Self> {
+        (size <= Self::MAX_SIZE).then_some(Self {
+            size,
+            last,
+            bitmap,
+            max_seq_diff,
+        })
+    }
+
     /// Size in packets; 0 is off.
     #[inline]
     pub const fn size(&self) -> u16 {

@@ -90,6 +90,10 @@ pub struct SaRow<'a> {
     pub saref: u32,
     /// SAref of the paired SA.
     pub refhim: u32,
+    /// The device that its packets are bound to, and whether for transport mode.
+    pub outif: Option<(&'a str, bool)>,
+    /// Where `saref` stands in a table of tables; shown while `debug_xform` is on.
+    pub reftable: Option<(u32, u32)>,
 }
 
 impl Default for SaRow<'_> {
@@ -124,6 +128,8 @@ impl Default for SaRow<'_> {
             refcount: 0,
             saref: 0,
             refhim: 0,
+            outif: None,
+            reftable: None,
         }
     }
 }
@@ -257,7 +263,14 @@ impl SaRow<'_> {
             " natencap={} natsport={natsport} natdport={natdport}",
             self.natencap.name()
         )?;
-        writeln!(f, " refcount={refcount} ref={saref} refhim={refhim}")
+        write!(f, " refcount={refcount} ref={saref} refhim={refhim}")?;
+        if let Some((device, transport)) = self.outif {
+            write!(f, " outif={device}:{}", u8::from(transport))?;
+        }
+        if let Some((table, entry)) = self.reftable {
+            write!(f, " reftable={table} refentry={entry}")?;
+        }
+        f.write_str("\n")
     }
 }
 
