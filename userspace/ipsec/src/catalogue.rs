@@ -43,6 +43,12 @@ pub(crate) const TOOLS: &[Entry] = &[
         command: cmd::klipsdebug::command,
     },
     Entry {
+        name: "look",
+        summary: "show all that the kernel has for IPsec at a glance",
+        run: cmd::look::run,
+        command: cmd::look::command,
+    },
+    Entry {
         name: "pf_key",
         summary: "show the messages of the kernel to key daemons",
         run: cmd::pf_key::run,

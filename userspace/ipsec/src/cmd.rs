@@ -5,6 +5,7 @@
 pub(crate) mod completions;
 pub(crate) mod eroute;
 pub(crate) mod klipsdebug;
+pub(crate) mod look;
 pub(crate) mod pf_key;
 pub(crate) mod ranbits;
 pub(crate) mod spi;

@@ -27,6 +27,7 @@
 
 mod algorithm;
 mod catalogue;
+mod clock;
 mod cmd;
 mod error;
 mod json;
@@ -41,9 +42,11 @@ mod output;
 mod prog;
 mod refusal;
 mod resolve;
+mod routes;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod units;
 mod version;
 mod wrapper;
 

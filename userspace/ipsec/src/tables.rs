@@ -12,16 +12,10 @@ mod tncfg;
 
 pub(crate) use eroute::ErouteRow;
 pub(crate) use group::{group_json, KnownSas};
-pub(crate) use sa::SaRow;
+pub(crate) use sa::{Limit, SaRow};
 pub(crate) use tncfg::TncfgRow;
 
-/// The eroutes.
-pub(crate) const EROUTES: &str = "/proc/net/ipsec_eroute";
-/// The SAs.
-pub(crate) const SAS: &str = "/proc/net/ipsec_spi";
-/// Their groups.
-pub(crate) const GROUPS: &str = "/proc/net/ipsec_spigrp";
-/// The devices.
-pub(crate) const DEVICES: &str = "/proc/net/ipsec_tncfg";
+/// The groups of SAs.
+const GROUPS: &str = "/proc/net/ipsec_spigrp";
 /// The discarded packets by reason.
 pub(crate) const DROPS: &str = "/proc/net/ipsec/stats/drops";

@@ -27,7 +27,7 @@ use crate::refusal::{self, FlowRequest};
 use crate::tables::{ErouteRow, KnownSas};
 
 /// The eroute table.
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     path: "/proc/net/ipsec_eroute",
     name: "eroute table",
     netkey: Some("does not support eroute table."),

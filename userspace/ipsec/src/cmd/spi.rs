@@ -31,7 +31,7 @@ use crate::refusal;
 use crate::tables::SaRow;
 
 /// The table of SAs.
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     path: "/proc/net/ipsec_spi",
     name: "spi",
     netkey: Some("does not use the ipsec spi command. Use 'ip xfrm' instead."),

@@ -24,7 +24,7 @@ use crate::prog::Prog;
 use crate::{refusal, resolve, tables, version};
 
 /// The table of groups.
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     path: "/proc/net/ipsec_spigrp",
     name: "spigrp",
     netkey: Some("does not use the ipsec spigrp command. Use 'ip xfrm' instead."),

@@ -22,7 +22,7 @@ use crate::refusal;
 use crate::tables::TncfgRow;
 
 /// The table of devices.
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     path: "/proc/net/ipsec_tncfg",
     name: "tncfg",
     netkey: Some("does not support virtual interfaces."),
