@@ -49,6 +49,12 @@ pub(crate) const TOOLS: &[Entry] = &[
         command: cmd::look::command,
     },
     Entry {
+        name: "monitor",
+        summary: "follow discarded packets by reason",
+        run: cmd::monitor::run,
+        command: cmd::monitor::command,
+    },
+    Entry {
         name: "pf_key",
         summary: "show the messages of the kernel to key daemons",
         run: cmd::pf_key::run,
@@ -77,6 +83,12 @@ pub(crate) const TOOLS: &[Entry] = &[
         summary: "attach ipsecN devices to physical ones",
         run: cmd::tncfg::run,
         command: cmd::tncfg::command,
+    },
+    Entry {
+        name: "trace",
+        summary: "say what would become of a packet, and why",
+        run: cmd::trace::run,
+        command: cmd::trace::command,
     },
     Entry {
         name: "version",

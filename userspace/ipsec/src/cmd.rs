@@ -6,11 +6,13 @@ pub(crate) mod completions;
 pub(crate) mod eroute;
 pub(crate) mod klipsdebug;
 pub(crate) mod look;
+pub(crate) mod monitor;
 pub(crate) mod pf_key;
 pub(crate) mod ranbits;
 pub(crate) mod spi;
 pub(crate) mod spigrp;
 pub(crate) mod tncfg;
+pub(crate) mod trace;
 pub(crate) mod version;
 
 use klips_core::addr::parse_number;

@@ -142,6 +142,18 @@ impl fmt::Display for Route {
     }
 }
 
+/// Routes for tests: network, gateway, device.
+#[cfg(test)]
+pub(crate) fn sample(routes: &[(&str, Option<&str>, &str)]) -> Vec<Route> {
+    let route = |(net, gateway, device): &(&str, Option<&str>, &str)| Route {
+        net: Subnet::parse(net, None).expect("a network"),
+        gateway: gateway.map(|addr| addr.parse().expect("an address")),
+        device: (*device).to_owned(),
+        metric: 0,
+    };
+    routes.iter().map(route).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,9 +2,9 @@
 
 //! A line of the eroute table.
 
-use klips_core::addr::{parse_addr, parse_number, Family, Net};
-use klips_core::eroute::{Key, Selector, Verdict};
+use klips_core::eroute::{Selector, Verdict};
 use klips_core::said::Said;
+use klips_core::text;
 
 use super::KnownSas;
 use crate::json::Value;
@@ -21,32 +21,15 @@ pub(crate) struct ErouteRow {
 }
 
 impl ErouteRow {
-    /// Reads `count source -> destination => said[:protocol]`.
+    /// Reads a line.
     ///
     /// The protocol behind an IPv6 address may look like a part of it; then `known` decides, by the SAs there are.
     pub(crate) fn parse(line: &str, known: &KnownSas) -> Option<Self> {
-        let mut words = line.split_whitespace();
-        let count = words.next()?.parse().ok()?;
-        let (src, sport) = end_point(words.next()?)?;
-        words.next().filter(|&arrow| arrow == "->")?;
-        let (dst, dport) = end_point(words.next()?)?;
-        words.next().filter(|&arrow| arrow == "=>")?;
-        let ports = sport != 0 || dport != 0;
-        let (said, proto) = target(words.next()?, ports, known)?;
-        let ones = |set: bool| if set { u16::MAX } else { 0 };
-        let proto_mask = if proto == 0 { 0 } else { u8::MAX };
-        let key = Key::new(&src.addr, &dst.addr, proto, sport, dport)?;
-        let mask = Key::new(
-            &src.mask,
-            &dst.mask,
-            proto_mask,
-            ones(sport != 0),
-            ones(dport != 0),
-        )?;
+        let row = text::ErouteRow::parse_with(line, |said| known.contains(said)).ok()?;
         Some(Self {
-            count,
-            selector: Selector::new(key, mask)?,
-            said,
+            count: row.count,
+            selector: row.selector,
+            said: row.said,
         })
     }
 
@@ -86,62 +69,9 @@ pub(crate) fn selector_json(selector: &Selector) -> Value {
     ])
 }
 
-/// A network and its port (0 if there is none): `net`, `net:port`, or in IPv6 `[net]:port`.
-fn end_point(text: &str) -> Option<(Net, u16)> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (text, port) = rest.rsplit_once("]:")?;
-        return Some((net(text)?, port.parse().ok()?));
-    }
-    let (addr, _) = text.split_once('/')?;
-    if addr.contains(':') {
-        return Some((net(text)?, 0));
-    }
-    match text.rsplit_once(':') {
-        Some((text, port)) => Some((net(text)?, port.parse().ok()?)),
-        None => Some((net(text)?, 0)),
-    }
-}
-
-/// An address with the length of its mask or, if that has holes, the mask.
-fn net(text: &str) -> Option<Net> {
-    let (addr, mask) = text.split_once('/')?;
-    let addr = parse_addr(addr, None).ok()?;
-    let family = Family::of(&addr);
-    let mask = match parse_number(mask, Some(10)) {
-        Ok(bits) => {
-            let bits = u8::try_from(bits)
-                .ok()
-                .filter(|&bits| bits <= family.bits())?;
-            family.addr(family.mask(bits))
-        }
-        Err(_) => parse_addr(mask, Some(family)).ok()?,
-    };
-    Some(Net { addr, mask })
-}
-
-/// The SAID, and the protocol that may stand behind it.
-fn target(text: &str, ports: bool, known: &KnownSas) -> Option<(Said, u8)> {
-    let whole = Said::parse(text).ok();
-    let split = text.rsplit_once(':').and_then(|(said, proto)| {
-        let said = Said::parse(said).ok()?;
-        Some((said, proto.parse().ok()?))
-    });
-    match (whole, split) {
-        (None, split) => split,
-        (Some(whole), None) => Some((whole, 0)),
-        // Only IPv6 can be read in both ways. Ports come with a protocol.
-        (Some(_), Some(split)) if ports => Some(split),
-        (Some(whole), Some(split)) => {
-            let protocol = known.contains(&split.0) && !known.contains(&whole);
-            Some(if protocol { split } else { (whole, 0) })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use klips_core::text;
 
     fn row(line: &str, groups: &str) -> ErouteRow {
         let known = KnownSas::of(groups);
