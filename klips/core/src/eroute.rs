@@ -27,6 +27,6 @@ mod verdict;
 
 pub use crate::addr::Family;
 pub use key::{Key, Selector};
-pub use shape::{insertion_point, lookup, precedes};
+pub use shape::{insertion_point, lookup, lookup_by_source, precedes, source_of, ShapeSet};
 pub use trap::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, AcquireEnds, IKE_PORTS};
 pub use verdict::Verdict;

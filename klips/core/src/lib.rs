@@ -45,6 +45,7 @@
 
 pub mod addr;
 pub mod eroute;
+mod hash;
 pub mod pfkey;
 pub mod plan;
 pub mod reason;

@@ -6,7 +6,8 @@ mod parse;
 
 pub use parse::SaidError;
 
-use crate::addr::Addr;
+use crate::addr::{addr_bits, Addr, Family};
+use crate::hash::{high, low, mix};
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -169,6 +170,20 @@ impl Said {
         }
     }
 
+    /// A hash for the caller's table, fast rather than strong.
+    ///
+    /// SPIs are chosen by whoever receives, so a secret `seed` is wanted where peers may flood a table.
+    #[inline]
+    pub fn hash64(&self, seed: u64) -> u64 {
+        let bits = addr_bits(&self.dst);
+        let name = (u64::from(self.proto.ip_proto()) << 32) | u64::from(self.spi);
+        let hash = mix(mix(seed, name), low(bits));
+        match Family::of(&self.dst) {
+            Family::V4 => hash,
+            Family::V6 => mix(hash, high(bits)),
+        }
+    }
+
     /// The unspecified address of the same family as `like`.
     pub const fn any(like: &IpAddr) -> IpAddr {
         match like {
@@ -237,6 +252,23 @@ mod tests {
         assert_eq!(said(SaProto::Int, 262, "0.0.0.0"), "%unk-262");
         assert_eq!(said(SaProto::Ipip, 0, "0.0.0.0"), "%passthrough4");
         assert_eq!(said(SaProto::Ipip, 0, "::"), "%passthrough6");
+    }
+
+    #[test]
+    fn hash_depends_on_every_field() {
+        let name = |text| Said::parse(text).unwrap().hash64(7);
+        let all = [
+            name("esp0x100@10.0.0.1"),
+            name("esp0x101@10.0.0.1"),
+            name("ah0x100@10.0.0.1"),
+            name("esp0x100@10.0.0.2"),
+            name("esp0x100@2001:db8::1"),
+            name("esp0x100@2001:db9::1"),
+            Said::parse("esp0x100@10.0.0.1").unwrap().hash64(8),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all.iter().skip(i + 1).all(|b| a != b), "{i}");
+        }
     }
 
     #[test]

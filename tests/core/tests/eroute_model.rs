@@ -2,7 +2,9 @@
 
 //! The eroute search against a list that is gone through from end to end, on random tables.
 
-use klips_core::eroute::{insertion_point, lookup, Family, Key, Selector};
+use klips_core::eroute::{
+    insertion_point, lookup, lookup_by_source, source_of, Family, Key, Selector, ShapeSet,
+};
 use klips_core_tests::{selector, Rng};
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,6 +13,8 @@ use std::collections::{BTreeMap, HashMap};
 struct Table {
     shapes: Vec<Key>,
     entries: HashMap<(Key, Key), u32>,
+    /// What there is, or was, under each source prefix.
+    sources: HashMap<(Key, Key), ShapeSet>,
 }
 
 impl Table {
@@ -20,6 +24,8 @@ impl Table {
             return false;
         }
         self.entries.insert(id, value);
+        let source = (source_of(&id.0), source_of(&id.1));
+        self.sources.entry(source).or_default().insert(&id.1);
         if let Err(place) = insertion_point(&self.shapes, selector.mask()) {
             self.shapes.insert(place, *selector.mask());
         }
@@ -38,9 +44,11 @@ impl Table {
     }
 
     fn find(&self, packet: &Key) -> Option<u32> {
-        lookup(&self.shapes, packet, |key, mask| {
-            self.entries.get(&(*key, *mask)).copied()
-        })
+        let probe = |key: &Key, mask: &Key| self.entries.get(&(*key, *mask)).copied();
+        let found = lookup(&self.shapes, packet, probe);
+        let under = |key: &Key, mask: &Key| self.sources.get(&(*key, *mask)).copied();
+        assert_eq!(lookup_by_source(&self.shapes, packet, under, probe), found);
+        found
     }
 }
 

@@ -3,6 +3,7 @@
 //! Keys and selectors.
 
 use crate::addr::{addr_bits, Family, Net, Subnet};
+use crate::hash::{high, low, mix};
 use crate::wire::flow::Flow;
 use core::cmp::Ordering;
 use core::net::IpAddr;
@@ -105,25 +106,6 @@ impl Key {
         }
         hash
     }
-}
-
-/// The low half of an address.
-#[inline]
-fn low(bits: u128) -> u64 {
-    u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0)
-}
-
-/// The high half of an address.
-#[inline]
-fn high(bits: u128) -> u64 {
-    low(bits >> 64)
-}
-
-/// One round: an odd multiplier spreads upwards, the shift brings the high bits down to where tables look.
-#[inline]
-const fn mix(hash: u64, value: u64) -> u64 {
-    let product = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ (product >> 29)
 }
 
 /// The packets that an eroute is about.
