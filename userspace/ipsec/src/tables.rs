@@ -2,8 +2,9 @@
 
 //! The kernel's tables, line by line: from the text of /proc to values.
 //!
-//! This is the only place that reads lines of them. What the lines mean is told in ipsec_eroute(5) and the pages of the
-//! tools; `json` gives every field under the name that the pages promise.
+//! This is the only place that reads lines of them, with the parsers of `klips_core::text` where those give values. What
+//! the lines mean is told in ipsec_eroute(5) and the pages of the tools; `json` gives every field under the name that
+//! the pages promise.
 
 mod eroute;
 mod group;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use klips_core::said::Said;
+use klips_core::text::SpigrpRow;
 
 use crate::json::Value;
 
@@ -15,10 +16,7 @@ pub(crate) type Group = Vec<Said>;
 
 /// Reads one line: SAIDs with blanks between them.
 fn parse(line: &str) -> Option<Group> {
-    let members: Option<Group> = line
-        .split_whitespace()
-        .map(|word| Said::parse(word).ok())
-        .collect();
+    let members: Option<Group> = SpigrpRow::members_of(line).collect::<Result<_, _>>().ok();
     members.filter(|members| !members.is_empty())
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! A line of the table of SAs.
+//!
+//! Its fields come and go with the SA and with the version of the module, so they are looked up by name and shown as
+//! they are, known algorithms or not.
 
 use klips_core::sa::alg;
 use klips_core::said::Said;

@@ -2,6 +2,8 @@
 
 //! A line of the table of devices.
 
+use klips_core::text;
+
 use crate::json::Value;
 
 /// A line of the table of devices.
@@ -20,22 +22,15 @@ pub(crate) struct TncfgRow<'a> {
 }
 
 impl<'a> TncfgRow<'a> {
-    /// Reads `virtual -> physical mtu=M(A) -> P`.
+    /// Reads a line.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [name, "->", physical, mtu, "->", physical_mtu] = *words.as_slice() else {
-            return None;
-        };
-        let (mtu, attached) = mtu
-            .strip_prefix("mtu=")?
-            .strip_suffix(')')?
-            .split_once('(')?;
+        let row = text::TncfgRow::parse(line).ok()?;
         Some(Self {
-            name,
-            physical: Some(physical).filter(|&physical| physical != "NULL"),
-            mtu: mtu.parse().ok()?,
-            attached_mtu: attached.parse().ok()?,
-            physical_mtu: physical_mtu.parse().ok()?,
+            name: row.name,
+            physical: row.physical.map(|(name, _)| name),
+            mtu: row.mtu,
+            attached_mtu: row.remembered_mtu,
+            physical_mtu: row.physical.map_or(0, |(_, mtu)| mtu),
         })
     }
 
