@@ -133,6 +133,13 @@ fn bytes(bits: u16) -> usize {
     usize::from(bits >> 3)
 }
 
+/// Whether a person should be told that these algorithms are for old peers only.
+///
+/// 3DES has blocks of 64 bits (RFC 9395 deprecates it), MD5 is broken as a hash and deprecated with it, NULL hides nothing.
+pub const fn is_weak(auth: u8, enc: u8) -> bool {
+    auth == AUTH_MD5 || enc == ENC_3DES || enc == ENC_NULL
+}
+
 /// Length of the header that the kernel's `authenc` template wants before its two keys, in bytes.
 pub const AUTHENC_HEADER_LEN: usize = 8;
 
@@ -237,6 +244,13 @@ mod tests {
             assert_eq!(refused, Err(error), "{auth} {enc}");
             assert_eq!(error.errno(), errno);
         }
+    }
+
+    #[test]
+    fn old_algorithms_are_weak() {
+        assert!(is_weak(AUTH_MD5, ENC_AES) && is_weak(AUTH_SHA1, ENC_3DES));
+        assert!(is_weak(AUTH_SHA1, ENC_NULL));
+        assert!(!is_weak(AUTH_SHA1, ENC_AES) && !is_weak(NONE, ENC_AES_GCM_16));
     }
 
     #[test]
