@@ -54,20 +54,25 @@ what_gateway_a_knows() {
 	dmesg 2>/dev/null | tail -n 8 | indent
 }
 
-# capture NS DEVICE DIRECTION FILE: starts tcpdump and waits until it listens.
+# Shows what the last step has printed.
+show_step() {
+	indent <"$tmp/step"
+}
+
+# capture NS DEVICE DIRECTION FILE [OPTION...]: starts tcpdump and waits until it listens.
 capture() {
 	local log=$4.log deadline=$((SECONDS + 20))
-	ip netns exec "$1" tcpdump -nn -i "$2" -Q "$3" -s 256 -B 8192 -U -w "$4" 2>"$log" &
+	ip netns exec "$1" tcpdump -nn -i "$2" -Q "$3" -s 128 -B 8192 -w "$4" "${@:5}" 2>"$log" &
 	captures+=($!)
 	until grep -q 'listening on' "$log" 2>/dev/null || [ $SECONDS -ge $deadline ]; do
 		sleep 0.05
 	done
 }
 
-# Gives what is still in tcpdump's buffer the time to be written, then ends it.
+# The kernel hands packets to tcpdump in blocks, at the latest after a second; then it is ended.
 end_captures() {
 	[ ${#captures[@]} -gt 0 ] || return 0
-	sleep 0.5
+	sleep 1.2
 	kill -INT "${captures[@]}" 2>/dev/null
 	wait "${captures[@]}" 2>/dev/null
 	captures=()
