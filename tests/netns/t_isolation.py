@@ -2,7 +2,7 @@
 """Namespaces do not see each other: same addresses and SPIs, other keys, at the same time."""
 
 from klipstest import pfkey
-from klipstest.counters import drops
+from klipstest.counters import Watch, drops
 from klipstest.suites import BY_NAME
 from klipstest.tap import case, check, end, equal
 from klipstest.topology import HOST_A, HOST_B, Topology, sa_pair
@@ -26,7 +26,8 @@ with case("traffic flows through both at the same time"):
     for topology in (one, two):
         transfer(topology.hostA, topology.hostB, HOST_B)
         transfer(topology.hostB, topology.hostA, HOST_A)
-    equal([drops(topology.gwA) for topology in (one, two)], [{}, {}], "discarded packets")
+    # Late packets apart: processors may overtake each other.
+    equal([set(drops(topology.gwA)) - {"rx_replayed"} for topology in (one, two)], [set(), set()], "discarded packets")
 
 with case("the counters are those of the namespace"):
     before = [topology.gwA.read("/proc/net/ipsec_eroute").split()[0] for topology in (one, two)]
@@ -36,8 +37,9 @@ with case("the counters are those of the namespace"):
 
 with case("what is discarded in one is counted there"):
     one.gwA.run("ipsec", "eroute", "--clear")
+    watches = [Watch(topology.gwA) for topology in (one, two)]
     no_ping(one.hostA, HOST_B)
-    equal([drops(topology.gwA) for topology in (one, two)], [{"tx_no_eroute": 1}, {}], "discarded packets")
+    equal([watch.rose() for watch in watches], [{"tx_no_eroute": 1}, {}], "discarded packets")
     ping(two.hostA, HOST_B)
 
 with case("the tables of one are not those of the other"):

@@ -54,9 +54,12 @@ def one_suite(topology, ends, suite):
         equal((rose["rx_packets"], rose["rx_bytes"], rose["tx_packets"]), (packets, octets, packets),
               f"{gateway.ns.name}: rx_packets, rx_bytes, tx_packets of ipsec0")
         check_sas(gateway, pair, packets)
+    equal([watch.rose() for watch in watches], [{}] * len(klips), "discarded packets")
     transfer(topology.hostA, topology.hostB, HOST_B)
     transfer(topology.hostB, topology.hostA, HOST_A)
-    equal([watch.rose() for watch in watches], [{}] * len(klips), "discarded packets")
+    # Two processors may overtake each other by more packets than the window has, when one of them is held up.
+    late = [{name: count for name, count in watch.rose().items() if name != "rx_replayed"} for watch in watches]
+    equal(late, [{}] * len(klips), "discarded packets but late ones")
     equal([watch.rose() for watch in native], [{}] * len(ends), "complaints of XFRM")
 
 
