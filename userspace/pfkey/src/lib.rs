@@ -5,7 +5,7 @@
 //!
 //! This is the only userspace crate that says `unsafe`, because three things have no safe wrapper: creating a socket of
 //! family 15 with protocol 2, an ioctl whose argument is a structure of our own, and fork(2). Everything above it works
-//! with [`PfkeySocket`], [`DeviceControl`], [`Stop`] and [`background`] and sees plain values and [`Errno`].
+//! with [`PfkeySocket`], [`DeviceControl`], [`Stop`] and [`background()`] and sees plain values and [`Errno`].
 
 #![cfg_attr(test, allow(clippy::expect_used))]
 

@@ -14,6 +14,8 @@ use klips_core::sa::alg;
 
 use super::message::{satype_name, Message};
 
+/// The satype of IPIP, whose "encryption" is the family outside.
+const SATYPE_IPIP: u8 = 9;
 /// The satype of IPComp, whose "encryption" is a compression.
 const SATYPE_COMP: u8 = 10;
 
@@ -150,16 +152,16 @@ fn sa_value(text: &mut String, sa: &SaInfo, satype: u8) -> fmt::Result {
     Ok(())
 }
 
-/// The name of an encryption or compression algorithm.
+/// The name of what stands in the place of an encryption algorithm.
 fn cipher_name(id: u8, satype: u8) -> String {
-    if satype == SATYPE_COMP {
-        return match id {
-            2 => "DEFLATE".to_owned(),
-            3 => "LZS".to_owned(),
-            id => format!("compression {id}"),
-        };
+    match (satype, id) {
+        (SATYPE_IPIP, 1) => "IPv4".to_owned(),
+        (SATYPE_IPIP, 2) => "IPv6".to_owned(),
+        (SATYPE_COMP, 2) => "DEFLATE".to_owned(),
+        (SATYPE_COMP, 3) => "LZS".to_owned(),
+        (SATYPE_COMP, id) => format!("compression {id}"),
+        (_, id) => named(alg::enc_xform(id), "encryption", id),
     }
-    named(alg::enc_xform(id), "encryption", id)
 }
 
 fn auth_name(id: u8) -> String {
