@@ -10,6 +10,8 @@
 #include <linux/if_ether.h>
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/pfkeyv2.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -29,5 +31,9 @@
 /* `bindgen` gets confused by casts and expressions in macros. */
 const gfp_t RUST_CONST_HELPER_KLIPS_GFP_ATOMIC = GFP_ATOMIC;
 const gfp_t RUST_CONST_HELPER_KLIPS_GFP_KERNEL = GFP_KERNEL;
+const u32 RUST_CONST_HELPER_KLIPS_NFPROTO_IPV4 = NFPROTO_IPV4;
+const u32 RUST_CONST_HELPER_KLIPS_NFPROTO_IPV6 = NFPROTO_IPV6;
+const u32 RUST_CONST_HELPER_KLIPS_NF_INET_PRE_ROUTING = NF_INET_PRE_ROUTING;
+const int RUST_CONST_HELPER_KLIPS_NF_IP_PRI_RAW = NF_IP_PRI_RAW;
 const u32 RUST_CONST_HELPER_KLIPS_IFF_NOARP = IFF_NOARP;
 const u32 RUST_CONST_HELPER_KLIPS_CRYPTO_ALG_ASYNC = CRYPTO_ALG_ASYNC;

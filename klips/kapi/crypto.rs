@@ -38,6 +38,11 @@ impl Secret {
         Ok(Self(KVec::with_capacity(n, GFP_KERNEL)?))
     }
 
+    /// Whether both are the same secret. Not for comparing with what somebody else can choose: it takes varying time.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0[..] == other.0[..]
+    }
+
     /// Appends bytes; fails rather than grow, which would leave a copy behind.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result {
         if bytes.len() > self.0.capacity().saturating_sub(self.0.len()) {

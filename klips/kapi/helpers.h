@@ -32,8 +32,10 @@ void klips_dev_hold(struct net_device *dev);
 void klips_dev_put(struct net_device *dev);
 bool klips_net_has_fallback_tunnels(struct net *net);
 struct net_device *klips_dev_get_by_name(struct net *net, const char *name);
+bool klips_dev_carries(struct net_device *lower, struct net_device *upper);
 void klips_dev_virtual(struct net_device *dev);
 int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom);
+void klips_dev_copy_addr(struct net_device *dev, const struct net_device *phys);
 void klips_dev_abandon(struct net_device *dev);
 
 /* layout */
@@ -45,6 +47,7 @@ bool klips_capable_net_admin(const struct net *net);
 struct proc_dir_entry *klips_proc_net(const struct net *net);
 struct net *klips_seq_file_net(struct seq_file *m);
 struct proc_dir_entry *klips_proc_net_mkdir(struct net *net, const char *name, struct proc_dir_entry *parent);
+struct seq_file *klips_file_seq(struct file *file);
 struct module *klips_this_module(void);
 
 /* percpu */
@@ -60,13 +63,18 @@ void klips_select_ident(struct net *net, struct sk_buff *skb);
 int klips_local_out(struct net *net, struct sk_buff *skb);
 unsigned int klips_inet_addr_type(struct net *net, __be32 addr);
 bool klips_inet6_addr_is_local(struct net *net, const u8 *addr);
-void klips_icmp_frag_needed(struct sk_buff *skb, u32 mtu);
+void klips_icmp_send(struct sk_buff *skb, int type, int code, u32 info);
+void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
+int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, const u8 *saddr,
+			u8 proto, int oif);
+int klips_local_out6(struct net *net, struct sk_buff *skb);
 
 /* skb */
 void klips_kfree_skb(struct sk_buff *skb);
 struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp);
 int klips_skb_linearize_cow(struct sk_buff *skb);
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len);
+void klips_skb_clear_cb(struct sk_buff *skb);
 unsigned int klips_skb_tailroom(const struct sk_buff *skb);
 int klips_skb_network_offset(const struct sk_buff *skb);
 void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset);
@@ -74,6 +82,12 @@ void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol);
 struct net_device *klips_skb_dev(const struct sk_buff *skb);
 int klips_skb_ll_reserve(const struct sk_buff *skb);
 void klips_skb_scrub_outbound(struct sk_buff *skb);
+bool klips_skb_was_decrypted(const struct sk_buff *skb);
+void klips_skb_park(struct sk_buff *skb);
+void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
+void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet);
+void klips_skb_set_mark(struct sk_buff *skb, u32 mark);
+u32 klips_skb_mark(const struct sk_buff *skb);
 void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev);
 void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet);
 
@@ -92,8 +106,9 @@ int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb);
 void klips_sock_set_family(struct sock *sk, u16 family);
 
 /* work */
-void klips_init_work(struct work_struct *work, work_func_t fn);
-void klips_schedule_work(struct work_struct *work);
+void klips_init_delayed_work(struct delayed_work *work, work_func_t fn);
+void klips_schedule_now(struct delayed_work *work);
+void klips_schedule_in(struct delayed_work *work, unsigned int secs);
 u64 klips_uptime_secs(void);
 void klips_local_bh_disable(void);
 void klips_local_bh_enable(void);

@@ -40,6 +40,8 @@ const LAYOUT: &[(&str, usize)] = rust_layout! {
     net_device_ops;
     net_proto_family;
     netdev_notifier_info.dev;
+    nf_hook_ops;
+    nf_hook_state.in_;
     notifier_block;
     pernet_operations;
     proto;
@@ -56,7 +58,7 @@ const LAYOUT: &[(&str, usize)] = rust_layout! {
     sock.sk_destruct;
     socket.ops;
     socket.sk;
-    work_struct;
+    delayed_work;
     xfrm4_protocol;
 };
 

@@ -34,8 +34,22 @@ pub(crate) trait Listing: 'static {
     fn show(owner: &Self::Owner, key: &Self::Key, out: &mut Writer<'_>) -> fmt::Result;
 }
 
+/// A listing that can also be written to.
+pub(crate) trait Writable: Listing {
+    /// Takes what was written in one `write`, at most a page. Process context.
+    fn write(owner: &Self::Owner, bytes: &[u8]) -> Result;
+}
+
 /// Where a listing writes.
 pub(crate) struct Writer<'a>(NonNull<raw::seq_file>, PhantomData<&'a ()>);
+
+impl Writer<'_> {
+    /// Writes bytes that need not be text.
+    pub(crate) fn write_bytes(&mut self, bytes: &[u8]) {
+        // SAFETY: As in `write_str`.
+        unsafe { raw::seq_write(self.0.as_ptr(), bytes.as_ptr().cast(), bytes.len()) };
+    }
+}
 
 impl fmt::Write for Writer<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
@@ -167,6 +181,29 @@ impl<L: Listing> Ops<L> {
     }
 }
 
+/// Somebody wrote to a file.
+///
+/// # Safety
+///
+/// `file` must be an open file of a listing of `L`, and `buf` the kernel's copy of the `size` bytes written.
+unsafe extern "C" fn write_callback<L: Writable>(
+    file: *mut raw::file,
+    buf: *mut kernel::ffi::c_char,
+    size: usize,
+) -> c_int {
+    // SAFETY: By the function's requirement; an open file holds its sequence file and its namespace.
+    let owner = unsafe {
+        let m = raw::klips_file_seq(file);
+        netns::instance_arc::<L::Owner>(Net::from_raw(raw::klips_seq_file_net(m)))
+    };
+    let Some(owner) = owner else {
+        return ENODEV.to_errno();
+    };
+    // SAFETY: By the function's requirement.
+    let bytes = unsafe { core::slice::from_raw_parts(buf.cast::<u8>(), size) };
+    L::write(&owner, bytes).map_or_else(|e| e.to_errno(), |()| 0)
+}
+
 /// A file or directory; dropping it removes it with all that is in it and waits for its readers' current calls.
 pub(crate) struct Entry(NonNull<raw::proc_dir_entry>);
 
@@ -204,6 +241,27 @@ impl Entry {
                 name.as_char_ptr(),
                 Self::parent(net, None),
                 target.as_char_ptr(),
+            )
+        })
+    }
+
+    /// A file that prints `L` and takes writes. Process context.
+    pub(crate) fn writable<L: Writable>(
+        net: &Net,
+        dir: Option<&Self>,
+        name: &CStr,
+        mode: u16,
+    ) -> Result<Self> {
+        // SAFETY: As in `listing`; the function to write with is made for the same files.
+        Self::from(unsafe {
+            raw::proc_create_net_data_write(
+                name.as_char_ptr(),
+                mode,
+                Self::parent(net, dir),
+                &Ops::<L>::OPS,
+                Some(write_callback::<L>),
+                mem::size_of::<Place<L::Key>>() as u32,
+                ptr::null_mut(),
             )
         })
     }

@@ -74,12 +74,13 @@ impl Yard {
 }
 
 impl Run for Yard {
-    fn run(&self) {
+    fn run(&self) -> Option<u32> {
         let head = self.take();
         if !head.is_null() {
             synchronize();
             Self::free_list(head);
         }
+        None
     }
 }
 

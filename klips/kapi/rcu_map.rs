@@ -126,6 +126,11 @@ pub(crate) fn new_map<V: Keyed>(yard: Arc<Graveyard>) -> Result<(Map<V>, MapWrit
 }
 
 impl<V: Keyed> MapWriter<V> {
+    /// Number of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The value under `key`. Process context.
     pub(crate) fn get(&self, key: &V::Key) -> Option<Arc<V>> {
         let guard = rcu::read_lock();

@@ -17,6 +17,14 @@ impl<const N: usize> Values<N> {
         Self(start.map(AtomicI32::new))
     }
 
+    /// Changes value `i` by `f`, in one step. Any context.
+    pub(crate) fn update(&self, i: usize, f: impl Fn(i32) -> i32) {
+        use core::sync::atomic::Ordering::Relaxed;
+        if let Some(value) = self.0.get(i) {
+            let _ = value.fetch_update(Relaxed, Relaxed, |v| Some(f(v)));
+        }
+    }
+
     /// Value `i`; 0 if there is none. Any context.
     #[inline]
     pub(crate) fn get(&self, i: usize) -> i32 {

@@ -13,15 +13,17 @@ use kernel::{prelude::*, types::Opaque};
 /// What a [`Worker`] does.
 pub(crate) trait Run: Send + Sync {
     /// Runs in process context on a kernel worker; may sleep. Never runs twice at the same time for one worker.
-    fn run(&self);
+    ///
+    /// Returns in how many seconds to run again; `None`: when asked.
+    fn run(&self) -> Option<u32>;
 }
 
 #[pin_data]
 #[repr(C)]
 struct Inner<T> {
-    // First, so that the work item's address is the structure's.
+    // First, as the work is first in the delayed work, so that all three have one address.
     #[pin]
-    work: Opaque<raw::work_struct>,
+    work: Opaque<raw::delayed_work>,
     data: T,
 }
 
@@ -41,10 +43,14 @@ unsafe impl<T: Run> Sync for Worker<T> {}
 ///
 /// `work` must be the work item of a live `Inner<T>`.
 unsafe extern "C" fn callback<T: Run>(work: *mut raw::work_struct) {
-    // CAST: `work` is the first field of `Inner<T>`, which is `repr(C)`.
+    // CAST: `work` is the first field of the first field of `Inner<T>`, which is `repr(C)`.
     // SAFETY: By the function's requirement; `Worker::drop` waits for this function before the object is freed.
     let inner = unsafe { &*work.cast::<Inner<T>>() };
-    inner.data.run();
+    if let Some(secs) = inner.data.run() {
+        // What was asked for since the beginning of this run stays as it is: queueing does nothing then.
+        // SAFETY: As above.
+        unsafe { raw::klips_schedule_in(inner.work.get(), secs) };
+    }
 }
 
 impl<T: Run> Worker<T> {
@@ -54,8 +60,8 @@ impl<T: Run> Worker<T> {
             pin_init!(Inner {
                 // SAFETY: The slot is valid for writes and stays where it is; the callback fits the type.
                 work <- unsafe {
-                    pin_init::pin_init_from_closure(|slot: *mut Opaque<raw::work_struct>| {
-                        raw::klips_init_work(Opaque::cast_into(slot), Some(callback::<T>));
+                    pin_init::pin_init_from_closure(|slot: *mut Opaque<raw::delayed_work>| {
+                        raw::klips_init_delayed_work(Opaque::cast_into(slot), Some(callback::<T>));
                         Ok::<(), core::convert::Infallible>(())
                     })
                 },
@@ -75,19 +81,19 @@ impl<T: Run> Worker<T> {
     /// Makes the worker run once more, soon. Any context. A run that has not begun yet serves several calls.
     pub(crate) fn schedule(&self) {
         // SAFETY: By the type invariant the work item is initialised.
-        unsafe { raw::klips_schedule_work(self.0.work.get()) };
+        unsafe { raw::klips_schedule_now(self.0.work.get()) };
     }
 
-    /// Waits until every run asked for so far is over. Process context.
+    /// Waits until every run asked for so far is over; one that was asked for later runs now. Process context.
     pub(crate) fn flush(&self) {
         // SAFETY: By the type invariant the work item is initialised.
-        unsafe { raw::flush_work(self.0.work.get()) };
+        unsafe { raw::flush_delayed_work(self.0.work.get()) };
     }
 }
 
 impl<T: Run> Drop for Worker<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the work item is initialised. After this no run is pending or under way.
-        unsafe { raw::cancel_work_sync(self.0.work.get()) };
+        unsafe { raw::cancel_delayed_work_sync(self.0.work.get()) };
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file_net.h>
 #include <linux/sysctl.h>
@@ -30,6 +31,8 @@ static const size_t klips_layouts[] = {
 	sizeof(struct net_device_ops),
 	sizeof(struct net_proto_family),
 	offsetof(struct netdev_notifier_info, dev),
+	sizeof(struct nf_hook_ops),
+	offsetof(struct nf_hook_state, in),
 	sizeof(struct notifier_block),
 	sizeof(struct pernet_operations),
 	sizeof(struct proto),
@@ -46,7 +49,7 @@ static const size_t klips_layouts[] = {
 	offsetof(struct sock, sk_destruct),
 	offsetof(struct socket, ops),
 	offsetof(struct socket, sk),
-	sizeof(struct work_struct),
+	sizeof(struct delayed_work),
 	sizeof(struct xfrm4_protocol),
 };
 

@@ -37,6 +37,16 @@ struct net_device *klips_dev_get_by_name(struct net *net, const char *name)
 	return dev_get_by_name(net, name);
 }
 
+bool klips_dev_carries(struct net_device *lower, struct net_device *upper)
+{
+	bool carries;
+
+	rcu_read_lock();
+	carries = netdev_has_upper_dev_all_rcu(lower, upper);
+	rcu_read_unlock();
+	return carries;
+}
+
 /* A device without a queue or a transmit lock of its own, bound to its namespace. */
 void klips_dev_virtual(struct net_device *dev)
 {
@@ -66,9 +76,14 @@ static void klips_dev_set_link(struct net_device *dev, unsigned short type, unsi
 /* Under RTNL. */
 int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom)
 {
+	int err;
+
 	klips_dev_set_link(dev, phys->type, phys->addr_len, phys->dev_addr, phys->hard_header_len);
 	dev->needed_headroom = phys->needed_headroom + headroom;
-	return dev_set_mtu(dev, mtu);
+	err = dev_set_mtu(dev, mtu);
+	if (err)
+		klips_dev_abandon(dev);
+	return err;
 }
 
 /* Under RTNL. */
@@ -78,4 +93,13 @@ void klips_dev_abandon(struct net_device *dev)
 
 	__dev_addr_set(dev, none, dev->addr_len);
 	klips_dev_set_link(dev, ARPHRD_VOID, 0, none, 0);
+}
+
+/* Under RTNL. The physical device has a new address. */
+void klips_dev_copy_addr(struct net_device *dev, const struct net_device *phys)
+{
+	if (dev->addr_len != phys->addr_len)
+		return;
+	__dev_addr_set(dev, phys->dev_addr, dev->addr_len);
+	call_netdevice_notifiers(NETDEV_CHANGEADDR, dev);
 }

@@ -35,3 +35,8 @@ struct module *klips_this_module(void)
 {
 	return THIS_MODULE;
 }
+
+struct seq_file *klips_file_seq(struct file *file)
+{
+	return file->private_data;
+}

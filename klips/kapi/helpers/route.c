@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <net/addrconf.h>
+#include <linux/icmpv6.h>
 #include <net/icmp.h>
 #include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
 #include <net/route.h>
 
 /* Routes an outer packet by interface @oif and makes the result the packet's dst. Returns 0 or -errno. */
@@ -57,7 +60,52 @@ bool klips_inet6_addr_is_local(struct net *net, const u8 *bytes)
 #endif
 }
 
-void klips_icmp_frag_needed(struct sk_buff *skb, u32 mtu)
+void klips_icmp_send(struct sk_buff *skb, int type, int code, u32 info)
 {
-	icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
+	icmp_ndo_send(skb, type, code, htonl(info));
+}
+
+void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info)
+{
+	icmpv6_ndo_send(skb, type, code, info);
+}
+
+/* As klips_route_output4. Addresses are 16 bytes each, any alignment. */
+int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, const u8 *saddr,
+			u8 proto, int oif)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	struct flowi6 fl6 = {
+		.flowi6_oif = oif,
+		.flowi6_proto = proto,
+		.flowi6_mark = skb->mark,
+		.flowi6_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct dst_entry *dst;
+
+	memcpy(&fl6.daddr, daddr, sizeof(fl6.daddr));
+	memcpy(&fl6.saddr, saddr, sizeof(fl6.saddr));
+	dst = ip6_route_output(net, NULL, &fl6);
+	if (dst->error) {
+		int err = dst->error;
+
+		dst_release(dst);
+		return err;
+	}
+	skb_dst_drop(skb);
+	skb_dst_set(skb, dst);
+	return 0;
+#else
+	return -EAFNOSUPPORT;
+#endif
+}
+
+int klips_local_out6(struct net *net, struct sk_buff *skb)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	return ip6_local_out(net, NULL, skb);
+#else
+	kfree_skb(skb);
+	return -EAFNOSUPPORT;
+#endif
 }

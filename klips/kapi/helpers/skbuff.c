@@ -3,6 +3,7 @@
 #include <linux/etherdevice.h>
 #include <linux/netfilter.h>
 #include <net/dst.h>
+#include <net/xfrm.h>
 
 void klips_kfree_skb(struct sk_buff *skb)
 {
@@ -22,6 +23,11 @@ int klips_skb_linearize_cow(struct sk_buff *skb)
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_may_pull(skb, len);
+}
+
+void klips_skb_clear_cb(struct sk_buff *skb)
+{
+	memset(skb->cb, 0, sizeof(skb->cb));
 }
 
 unsigned int klips_skb_tailroom(const struct sk_buff *skb)
@@ -66,6 +72,44 @@ void klips_skb_scrub_outbound(struct sk_buff *skb)
 	memset(skb->cb, 0, sizeof(skb->cb));
 }
 
+/*
+ * A packet that waits for its policy must keep nothing else waiting: no route, device, conntrack entry or socket.
+ * Its headers stay.
+ */
+void klips_skb_park(struct sk_buff *skb)
+{
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_ext_reset(skb);
+	nf_reset_ct(skb);
+	skb->dev = NULL;
+}
+
+void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev)
+{
+	skb->dev = dev;
+}
+
+/* Sends a parked packet through @dev again. Process context or softirq. */
+void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet)
+{
+	skb->dev = dev;
+	klips_skb_set_link(skb, dev, ethernet);
+	if (ethernet)
+		skb_push(skb, ETH_HLEN);
+	dev_queue_xmit(skb);
+}
+
+void klips_skb_set_mark(struct sk_buff *skb, u32 mark)
+{
+	skb->mark = mark;
+}
+
+u32 klips_skb_mark(const struct sk_buff *skb)
+{
+	return skb->mark;
+}
+
 /* A decapsulated packet enters the stack anew on @dev; marks set on the outer packet are kept. */
 void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev)
 {
@@ -101,4 +145,10 @@ void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool 
 		skb_reset_mac_header(skb);
 	}
 	skb_reset_mac_len(skb);
+}
+
+/* Whether the native stack took the packet out of an SA of its own. */
+bool klips_skb_was_decrypted(const struct sk_buff *skb)
+{
+	return secpath_exists(skb);
 }

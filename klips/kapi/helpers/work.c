@@ -3,14 +3,19 @@
 #include <linux/bottom_half.h>
 #include <linux/timekeeping.h>
 
-void klips_init_work(struct work_struct *work, work_func_t fn)
+void klips_init_delayed_work(struct delayed_work *work, work_func_t fn)
 {
-	INIT_WORK(work, fn);
+	INIT_DELAYED_WORK(work, fn);
 }
 
-void klips_schedule_work(struct work_struct *work)
+void klips_schedule_now(struct delayed_work *work)
 {
-	queue_work(system_percpu_wq, work);
+	mod_delayed_work(system_percpu_wq, work, 0);
+}
+
+void klips_schedule_in(struct delayed_work *work, unsigned int secs)
+{
+	queue_delayed_work(system_percpu_wq, work, secs * HZ);
 }
 
 void klips_local_bh_disable(void)

@@ -76,6 +76,12 @@ impl Port {
         unsafe { Net::from_raw(raw::klips_dev_net(self.as_ptr())) }
     }
 
+    /// Whether `upper` stands on this device, directly or not. Under RTNL or RCU.
+    pub(crate) fn carries(&self, upper: &Port) -> bool {
+        // SAFETY: Both devices are alive.
+        unsafe { raw::klips_dev_carries(self.as_ptr(), upper.as_ptr()) }
+    }
+
     /// A counted reference.
     pub(crate) fn hold(&self) -> PortRef {
         // SAFETY: The device is alive.
@@ -86,7 +92,7 @@ impl Port {
 }
 
 /// An interface name, for printing.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Name([u8; 16]);
 
 impl Name {
@@ -147,6 +153,16 @@ impl Rtnl {
     /// RTNL must be held as long as the value exists.
     pub(super) unsafe fn assume() -> Self {
         Self(PhantomData)
+    }
+
+    /// Runs `f` with the mutex held. Process context, without RTNL. Devices that `f` removes are gone when this returns.
+    pub(crate) fn with<R>(f: impl FnOnce(&Self) -> R) -> R {
+        // SAFETY: Process context; unlocked below, as nothing here unwinds.
+        unsafe { raw::rtnl_lock() };
+        let r = f(&Self(PhantomData));
+        // SAFETY: Locked above.
+        unsafe { raw::rtnl_unlock() };
+        r
     }
 }
 
@@ -287,6 +303,12 @@ impl<T: Driver> Device<T> {
         })
     }
 
+    /// Takes over the address of `phys`, which changed.
+    pub(crate) fn copy_addr(&self, _rtnl: &Rtnl, phys: &Port) {
+        // SAFETY: Both devices are alive and RTNL is held, which protects addresses.
+        unsafe { raw::klips_dev_copy_addr(self.0.as_ptr(), phys.as_ptr()) };
+    }
+
     /// Goes back to the link type "void" without address or header. The MTU stays.
     pub(crate) fn abandon(&self, _rtnl: &Rtnl) {
         // SAFETY: The device is alive and RTNL is held, which protects these fields.
@@ -410,8 +432,8 @@ impl<T: Driver> Device<T> {
 pub(crate) struct DeviceRef<T: Driver>(PortRef, PhantomData<T>);
 
 impl<T: Driver> DeviceRef<T> {
-    /// Makes and registers a device called `name` in `net`. Process context, without RTNL.
-    pub(crate) fn register(net: &Net, name: &CStr, data: T) -> Result<Self> {
+    /// Makes and registers a device called `name` in `net`. `EEXIST`: the name is taken.
+    pub(crate) fn register(net: &Net, name: &CStr, data: T, _rtnl: &Rtnl) -> Result<Self> {
         const { assert!(mem::align_of::<T>() <= 32) };
         // SAFETY: `setup_callback` fits the driver; the name is NUL-terminated.
         let dev = unsafe {
@@ -433,7 +455,7 @@ impl<T: Driver> DeviceRef<T> {
         // The kernel runs a destructor on some of its failure paths only, so it learns of ours when it has succeeded. Until
         // we unregister it nobody else can: no link operations, and the namespace cannot be left.
         // SAFETY: The device is complete.
-        let err = unsafe { raw::register_netdev(dev) };
+        let err = unsafe { raw::register_netdevice(dev) };
         if err != 0 {
             // SAFETY: Not registered, without a destructor, so data and device are ours.
             unsafe {
@@ -455,13 +477,10 @@ impl<T: Driver> DeviceRef<T> {
         Self(self.0.hold(), PhantomData)
     }
 
-    /// Removes the device at once. Process context, without RTNL.
-    pub(crate) fn remove(self) {
-        let dev = self.0.as_ptr();
-        // The removal waits for all references. The device stays until it is removed, as nobody else does that.
-        drop(self);
-        // SAFETY: Registered by us and not removed yet.
-        unsafe { raw::unregister_netdev(dev) };
+    /// Removes the device, which is over when RTNL is released and all references are dropped.
+    pub(crate) fn remove(&self, _rtnl: &Rtnl) {
+        // SAFETY: Registered by us and not removed yet: whoever removes it takes it off the list of devices, under RTNL.
+        unsafe { raw::unregister_netdevice_queue(self.0.as_ptr(), ptr::null_mut()) };
     }
 
     /// Queues the device for removal. The reference still has to be dropped for the removal to end.

@@ -19,8 +19,14 @@ use kernel::{
 pub(crate) enum Event {
     /// It goes away; references must be given up.
     Unregister,
+    /// It went up.
+    Up,
     /// Its MTU changed.
     ChangeMtu,
+    /// Its address changed.
+    ChangeAddr,
+    /// Its name changed.
+    ChangeName,
 }
 
 /// Somebody who wants to hear.
@@ -58,7 +64,10 @@ impl<O: Observer> Block<O> {
     ) -> c_int {
         let event = match event as raw::netdev_cmd {
             raw::netdev_cmd_NETDEV_UNREGISTER => Event::Unregister,
+            raw::netdev_cmd_NETDEV_UP => Event::Up,
             raw::netdev_cmd_NETDEV_CHANGEMTU => Event::ChangeMtu,
+            raw::netdev_cmd_NETDEV_CHANGEADDR => Event::ChangeAddr,
+            raw::netdev_cmd_NETDEV_CHANGENAME => Event::ChangeName,
             _ => return 0,
         };
         // SAFETY: The chain passes a `netdev_notifier_info` of a live device; RTNL is held.

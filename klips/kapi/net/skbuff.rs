@@ -8,8 +8,15 @@
 //! private piece that begins at the network header: only there bytes can be seen as a slice.
 
 use super::{dev::Port, raw, Net};
-use core::{mem::ManuallyDrop, net::Ipv4Addr, ptr::NonNull, slice};
+use core::{
+    mem::ManuallyDrop,
+    net::{Ipv4Addr, Ipv6Addr},
+    ptr::NonNull,
+    slice,
+};
 use kernel::prelude::*;
+
+const ETH_HLEN: usize = 14;
 
 /// An owned buffer. Dropping it frees it.
 ///
@@ -89,12 +96,16 @@ impl Skb {
     /// `GFP_ATOMIC`; on failure the buffer is freed and `None` returned.
     pub(crate) fn into_packet(self) -> Option<Packet> {
         // SAFETY: By the type invariant.
+        if unsafe { raw::klips_skb_linearize_cow(self.as_ptr()) } != 0 {
+            return None;
+        }
+        // SAFETY: By the type invariant.
         let offset = unsafe { raw::klips_skb_network_offset(self.as_ptr()) };
         if let Ok(front) = u32::try_from(offset) {
             if front > self.get().len {
                 return None;
             }
-            // SAFETY: By the type invariant; not more than there is, and link headers are in the linear part.
+            // SAFETY: By the type invariant; not more than there is, and all of it is linear.
             unsafe { raw::skb_pull(self.as_ptr(), front) };
         } else {
             let back = offset.unsigned_abs();
@@ -104,10 +115,10 @@ impl Skb {
             // SAFETY: The room was just checked.
             unsafe { raw::skb_push(self.as_ptr(), back) };
         }
+        // The control block is that of a layer which is through with the packet (a queueing discipline, say); the IP layer
+        // would take it for its own, with options that are not there.
         // SAFETY: By the type invariant.
-        if unsafe { raw::klips_skb_linearize_cow(self.as_ptr()) } != 0 {
-            return None;
-        }
+        unsafe { raw::klips_skb_clear_cb(self.as_ptr()) };
         // INVARIANT: Linear and private now, and `data` is the network header.
         Some(Packet(self))
     }
@@ -267,7 +278,6 @@ impl Packet {
     ///
     /// `ethernet`: the device has Ethernet headers, so that captures expect one.
     pub(crate) fn receive_on(mut self, port: &Port, ethertype: u16) -> Result {
-        const ETH_HLEN: usize = 14;
         self.set_protocol(ethertype);
         let ethernet = port.is_ethernet();
         if ethernet {
@@ -284,10 +294,80 @@ impl Packet {
         Ok(())
     }
 
-    /// Tells the sender of this packet, not itself an ICMP error, that it must be at most `mtu` bytes (RFC 1191).
-    pub(crate) fn icmp_frag_needed(&mut self, mtu: u32) {
+    /// Sends an ICMP error about this IPv4 packet to its source. `info` is what the type wants (an MTU).
+    ///
+    /// The kernel refuses to answer what must not be answered (RFC 1122 3.2.2) and limits the rate.
+    pub(crate) fn icmp_error(&mut self, kind: u8, code: u8, info: u32) {
         // SAFETY: By the type invariant; the caller has parsed the IPv4 header.
-        unsafe { raw::klips_icmp_frag_needed(self.0.as_ptr(), mtu) };
+        unsafe { raw::klips_icmp_send(self.0.as_ptr(), kind.into(), code.into(), info) };
+    }
+
+    /// Sends an ICMPv6 error about this IPv6 packet to its source.
+    pub(crate) fn icmpv6_error(&mut self, kind: u8, code: u8, info: u32) {
+        // SAFETY: By the type invariant; the caller has parsed the IPv6 header.
+        unsafe { raw::klips_icmpv6_send(self.0.as_ptr(), kind, code, info) };
+    }
+
+    /// Makes the packet fit to wait: it gives up route, device, conntrack entry and socket.
+    pub(crate) fn park(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_park(self.0.as_ptr()) };
+    }
+
+    /// Gives a packet that was to wait back to `port`.
+    pub(crate) fn unpark(&mut self, port: &Port) {
+        // SAFETY: By the type invariant; the packet is on `port`'s way out, which keeps the device alive.
+        unsafe { raw::klips_skb_set_dev(self.0.as_ptr(), port.as_ptr()) };
+    }
+
+    /// Sends a packet that waited through `port` again.
+    pub(crate) fn resend(mut self, port: &Port) {
+        let ethernet = port.is_ethernet();
+        if ethernet && self.make_room(ETH_HLEN, 0).is_err() {
+            return;
+        }
+        // SAFETY: The buffer is given up; the device is alive and the room for its link header was made.
+        unsafe { raw::klips_skb_resend(self.0.into_raw(), port.as_ptr(), ethernet) };
+    }
+
+    /// The packet's mark.
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_mark(self.0.as_ptr()) }
+    }
+
+    /// Sets the packet's mark.
+    pub(crate) fn set_mark(&mut self, mark: u32) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_set_mark(self.0.as_ptr(), mark) };
+    }
+
+    /// Sends the IPv6 packet, unchanged, through `port`.
+    pub(crate) fn bypass6(
+        self,
+        net: &Net,
+        dst: Ipv6Addr,
+        src: Ipv6Addr,
+        proto: u8,
+        port: &Port,
+    ) -> Result {
+        let (dst, src) = (dst.octets(), src.octets());
+        // SAFETY: By the type invariants of all three; the addresses are 16 bytes each.
+        super::to_result(unsafe {
+            raw::klips_route_output6(
+                net.as_ptr(),
+                self.0.as_ptr(),
+                dst.as_ptr(),
+                src.as_ptr(),
+                proto,
+                port.ifindex(),
+            )
+        })?;
+        if self.len() < 40 {
+            return Err(EINVAL);
+        }
+        // SAFETY: The buffer is given up; it has a route and a whole IPv6 header.
+        accepted(unsafe { raw::klips_local_out6(net.as_ptr(), self.0.into_raw()) })
     }
 }
 
@@ -320,10 +400,17 @@ impl Routed {
             return Err(EINVAL);
         }
         // SAFETY: The buffer is given up; by the type invariant it has a route, and a whole IPv4 header was just checked.
-        let ret = unsafe { raw::klips_local_out(net.as_ptr(), self.0 .0.into_raw()) };
-        if ret < 0 {
-            return Err(Error::from_errno(ret));
-        }
-        Ok(())
+        accepted(unsafe { raw::klips_local_out(net.as_ptr(), self.0 .0.into_raw()) })
+    }
+}
+
+/// Whether what transmitting returned says that the packet was taken. Congestion is a warning, not a loss.
+fn accepted(ret: i32) -> Result {
+    const NET_XMIT_SUCCESS: i32 = 0;
+    const NET_XMIT_CN: i32 = 2;
+    match ret {
+        NET_XMIT_SUCCESS | NET_XMIT_CN => Ok(()),
+        error if error < 0 => Err(Error::from_errno(error)),
+        _ => Err(ENOBUFS),
     }
 }
