@@ -9,8 +9,10 @@ use crate::{
     error::Discard,
     instance::Instance,
     kapi::{
+        lock::BhLock,
         net::{
-            dev::{Device, Driver, Port, PortRef, Rtnl, Stats},
+            dev::{Device, Driver, Name, Port, PortRef, Rtnl, Stats},
+            notifier::Event,
             skbuff::Skb,
         },
         rcu::Rcu,
@@ -22,10 +24,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{
     prelude::*,
     str::CStr,
-    sync::{
-        rcu::{self, Guard},
-        Arc,
-    },
+    sync::{rcu::Guard, Arc},
 };
 
 /// MTU of an attached device: large enough that the stack leaves fragmenting to the outer packet.
@@ -54,21 +53,31 @@ impl Attachment {
 /// An ipsecN device.
 pub(crate) struct IpsecDev {
     ns: Arc<Instance>,
+    number: u32,
     attached: Rcu<Attachment>,
-    /// MTU of the physical device when it was attached; 0 if detached.
+    /// Name of the physical device that it belongs to, be that there or not.
+    wanted: Pin<KBox<BhLock<Option<Name>>>>,
+    /// MTU of the physical device; 0 if detached.
     remembered_mtu: AtomicU32,
     stats: DeviceStats,
 }
 
 impl IpsecDev {
-    /// A detached device of `ns`. Process context.
-    pub(crate) fn new(ns: Arc<Instance>) -> Result<Self> {
+    /// The detached device ipsecN of `ns`, where N is `number`. Process context.
+    pub(crate) fn new(ns: Arc<Instance>, number: u32) -> Result<Self> {
         Ok(Self {
             ns,
+            number,
             attached: Rcu::empty(),
+            wanted: KBox::pin_init(BhLock::new(None), GFP_KERNEL)?,
             remembered_mtu: AtomicU32::new(0),
             stats: DeviceStats::new()?,
         })
+    }
+
+    /// N of ipsecN.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
     }
 
     /// The namespace's state.
@@ -99,6 +108,16 @@ impl IpsecDev {
         discard(&self.ns.drops, Some(&self.stats), why);
     }
 
+    /// Whether its physical device went away and had the name of `port`.
+    pub(crate) fn waits_for(&self, port: &Port) -> bool {
+        !self.attached.is_some() && self.wanted.with(|wanted| *wanted == Some(port.name()))
+    }
+
+    /// Gives the physical device up, as this device goes away. Under RTNL.
+    pub(crate) fn let_go(&self) {
+        self.attached.publish(None, &self.ns.yard);
+    }
+
     /// Whether it is attached to `port`.
     pub(crate) fn is_on(&self, port: &Port, guard: &Guard) -> bool {
         self.attachment(guard)
@@ -106,37 +125,68 @@ impl IpsecDev {
     }
 }
 
-/// Attaches `dev` to the device called `name`.
+/// Attaches `dev` to the device called `name`, now and whenever one of that name comes again.
 ///
-/// `EBUSY`: attached already; `ENXIO`: no such device; `EINVAL`: an ipsecN device cannot be attached to one.
-fn attach(dev: &Device<IpsecDev>, rtnl: &Rtnl, name: &CStr) -> Result {
+/// Errors as [`attach`]; `ENXIO`: no such device.
+fn attach_by_name(dev: &Device<IpsecDev>, rtnl: &Rtnl, name: &CStr) -> Result {
+    if dev.data().attached.is_some() {
+        return Err(EBUSY);
+    }
+    let phys = PortRef::by_name(dev.port().net(), name).ok_or(ENXIO)?;
+    attach(dev, rtnl, phys)
+}
+
+/// Attaches `dev` to `phys`.
+///
+/// `EBUSY`: attached already; `EINVAL`: `phys` is an ipsecN device, or stands on one.
+pub(crate) fn attach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
     let data = dev.data();
     if data.attached.is_some() {
         return Err(EBUSY);
     }
-    let phys = PortRef::by_name(dev.port().net(), name).ok_or(ENXIO)?;
-    if data.ns.is_ours(&phys) {
+    if data.ns.is_ours(&phys) || data.ns.is_above_ours(&phys) {
         return Err(EINVAL);
     }
-    let mtu = phys.mtu();
+    let (mtu, name) = (phys.mtu(), phys.name());
     let headroom = HEADROOM.saturating_add(u16::try_from(phys.link_reserve()).unwrap_or(0));
     let prepared = Rcu::prepare(Attachment(phys.hold()))?;
     dev.adopt(rtnl, &phys, ATTACHED_MTU, headroom)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
+    data.wanted.with(|wanted| *wanted = Some(name));
     data.attached.publish(Some(prepared), &data.ns.yard);
     Ok(())
 }
 
-/// Detaches `dev`. `ENODEV`: it is not attached.
+/// Detaches `dev` for good. `ENODEV`: it is not attached, nor waiting for its device to come again.
 pub(crate) fn detach(dev: &Device<IpsecDev>, rtnl: &Rtnl) -> Result {
     let data = dev.data();
-    if !data.attached.is_some() {
+    let waited = data.wanted.with(Option::take).is_some();
+    if data.attached.is_some() {
+        part(dev, rtnl);
+    } else if !waited {
         return Err(ENODEV);
     }
+    Ok(())
+}
+
+/// Gives the physical device up.
+fn part(dev: &Device<IpsecDev>, rtnl: &Rtnl) {
+    let data = dev.data();
     data.attached.publish(None, &data.ns.yard);
     data.remembered_mtu.store(0, Ordering::Relaxed);
     dev.abandon(rtnl);
-    Ok(())
+}
+
+/// Does what an event of the physical device `phys` wants.
+pub(crate) fn follow(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: &Port, event: Event) {
+    let data = dev.data();
+    match event {
+        Event::Unregister => part(dev, rtnl),
+        Event::ChangeMtu => data.remembered_mtu.store(phys.mtu(), Ordering::Relaxed),
+        Event::ChangeAddr => dev.copy_addr(rtnl, phys),
+        Event::ChangeName => data.wanted.with(|wanted| *wanted = Some(phys.name())),
+        Event::Up => {}
+    }
 }
 
 /// The name in an attach request: 12 bytes behind the command, cut at an alias.
@@ -187,7 +237,7 @@ impl Driver for IpsecDev {
         match cmd {
             ATTACH => {
                 let name = physical_name(arg)?;
-                attach(
+                attach_by_name(
                     dev,
                     rtnl,
                     CStr::from_bytes_until_nul(&name).map_err(|_| EINVAL)?,
@@ -195,9 +245,7 @@ impl Driver for IpsecDev {
             }
             DETACH => detach(dev, rtnl),
             CLEAR => {
-                let guard = rcu::read_lock();
-                let all = dev.data().ns.devices_held(&guard)?;
-                drop(guard);
+                let all = dev.data().ns.devices_held()?;
                 for dev in &all {
                     let _ = detach(dev, rtnl);
                 }

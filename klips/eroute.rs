@@ -8,9 +8,13 @@
 //! The writer keeps the eroutes in listing order beside it. A replace is one pointer store: no packet sees neither the old
 //! eroute nor the new one.
 
-use crate::kapi::{
-    rcu::{Graveyard, Rcu},
-    rcu_map::{new_map, Keyed, Map, MapWriter},
+use crate::{
+    hold::{Hold, Pair},
+    kapi::{
+        rcu::{Graveyard, Rcu},
+        rcu_map::{new_map, Keyed, Map, MapWriter},
+    },
+    sadb::sa::Ident,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{
@@ -20,18 +24,37 @@ use kernel::{
 };
 use klips_core::{
     eroute::{insertion_point, lookup, Key, Selector},
-    said::Said,
+    pfkey::ext::Endpoint,
+    said::{Said, Shunt},
 };
+
+/// What an eroute is made from.
+#[derive(Clone)]
+pub(crate) struct Spec {
+    /// Where packets go.
+    pub(crate) said: Said,
+    /// Identities that an ACQUIRE tells.
+    pub(crate) idents: Option<Arc<Idents>>,
+}
+
+/// The identities of both ends.
+pub(crate) struct Idents {
+    /// Of the source.
+    pub(crate) src: Option<Ident>,
+    /// Of the destination.
+    pub(crate) dst: Option<Ident>,
+}
 
 /// An eroute.
 pub(crate) struct Eroute {
     /// The packets it is about.
     pub(crate) selector: Selector,
-    /// Where they go.
-    pub(crate) said: Said,
-    /// Process that added it.
-    #[expect(dead_code)]
-    pub(crate) pid: u32,
+    /// What becomes of them.
+    pub(crate) spec: Spec,
+    /// The packets that wait, if it is a hold.
+    pub(crate) hold: Option<Hold>,
+    /// The number of its record in the list of holds, if a trap made it.
+    record: Option<u64>,
     count: AtomicU64,
 }
 
@@ -111,7 +134,27 @@ pub(crate) struct EroutesWriter {
     /// The same masks in the same order, each with the number of eroutes under it.
     uses: KVec<(Key, usize)>,
     listing: RBTree<Selector, Arc<Eroute>>,
+    /// Holds that traps made, oldest first.
+    holds: RBTree<u64, HoldRecord>,
+    next_hold: u64,
+    hold_count: usize,
     yard: Arc<Graveyard>,
+}
+
+/// What is remembered of a hold that a trap made.
+pub(crate) struct HoldRecord {
+    /// The hold's selector.
+    pub(crate) selector: Selector,
+    /// The trap.
+    pub(crate) trap: Arc<Eroute>,
+    /// Source of the packet, for the ACQUIRE.
+    pub(crate) src: Endpoint,
+    /// Destination of the packet, for the ACQUIRE.
+    pub(crate) dst: Endpoint,
+    /// When it was made, seconds of uptime.
+    pub(crate) made: u64,
+    /// When key daemons were last asked.
+    pub(crate) asked: u64,
 }
 
 /// Makes an empty table. Process context.
@@ -128,6 +171,9 @@ pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Eroutes, EroutesWriter)> {
             shapes,
             uses: KVec::new(),
             listing: RBTree::new(),
+            holds: RBTree::new(),
+            next_hold: 0,
+            hold_count: 0,
             yard: yard.clone(),
         },
     ))
@@ -135,24 +181,37 @@ pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Eroutes, EroutesWriter)> {
 
 impl EroutesWriter {
     /// Adds an eroute. All or nothing. `EEXIST` if there is one with the same key and mask.
-    pub(crate) fn add(&mut self, selector: Selector, said: Said, pid: u32) -> Result {
+    pub(crate) fn add(&mut self, selector: Selector, spec: Spec) -> Result {
         if self.map.get(&Slot::of(&selector)).is_some() {
             return Err(EEXIST);
         }
-        self.put(selector, said, pid)
+        self.put(selector, spec, None).map(|_| ())
     }
 
     /// Replaces the eroute with the same key and mask in one step, or adds it if there is none.
-    pub(crate) fn replace(&mut self, selector: Selector, said: Said, pid: u32) -> Result {
-        self.put(selector, said, pid)
+    ///
+    /// Returns the packets that waited for this; the caller sends them once it holds no lock.
+    pub(crate) fn replace(&mut self, selector: Selector, spec: Spec) -> Result<Pair> {
+        let old = self.put(selector, spec, None)?;
+        Ok(self.retire(old))
     }
 
-    fn put(&mut self, selector: Selector, said: Said, pid: u32) -> Result {
+    fn put(
+        &mut self,
+        selector: Selector,
+        spec: Spec,
+        record: Option<u64>,
+    ) -> Result<Option<Arc<Eroute>>> {
+        let hold = match spec.said.shunt() {
+            Some(Shunt::Hold) => Some(Hold::new(Pair::default())?),
+            _ => None,
+        };
         let eroute = Arc::new(
             Eroute {
                 selector,
-                said,
-                pid,
+                spec,
+                hold,
+                record,
                 count: AtomicU64::new(0),
             },
             GFP_KERNEL,
@@ -160,19 +219,33 @@ impl EroutesWriter {
         let entry = MapWriter::prepare(eroute.clone())?;
         let node = RBTreeNode::new(selector, eroute, GFP_KERNEL)?;
         self.use_shape(selector.mask())?;
-        if let Some(old) = self.map.put(entry) {
+        let old = self.map.put(entry);
+        if let Some(old) = &old {
             // The same key and mask may have been written with other host bits.
             self.listing.remove(&old.selector);
             self.unuse_shape(old.selector.mask());
         }
         self.listing.insert(node);
-        Ok(())
+        Ok(old)
     }
 
-    /// Deletes the eroute with exactly this key and mask.
+    /// Takes what waited in an eroute that is no longer in the table.
+    fn retire(&mut self, old: Option<Arc<Eroute>>) -> Pair {
+        let Some(old) = old else {
+            return Pair::default();
+        };
+        if let Some(record) = old.record {
+            if self.holds.remove(&record).is_some() {
+                self.hold_count -= 1;
+            }
+        }
+        old.hold.as_ref().map_or(Pair::default(), Hold::close)
+    }
+
+    /// Deletes the eroute with exactly this key and mask. Returns the packets that waited; they are lost.
     ///
     /// `ENOENT`: the key is there under other masks only; `EFAULT`: it is not there at all.
-    pub(crate) fn delete(&mut self, selector: &Selector) -> Result {
+    pub(crate) fn delete(&mut self, selector: &Selector) -> Result<Pair> {
         let Some(old) = self.map.remove(&Slot::of(selector)) else {
             return Err(if self.has_key(selector.key()) {
                 ENOENT
@@ -182,7 +255,56 @@ impl EroutesWriter {
         };
         self.listing.remove(&old.selector);
         self.unuse_shape(old.selector.mask());
+        Ok(self.retire(Some(old)))
+    }
+
+    /// The eroute with this key and mask.
+    pub(crate) fn get(&self, selector: &Selector) -> Option<Arc<Eroute>> {
+        self.map.get(&Slot::of(selector))
+    }
+
+    /// Makes a hold in the place that a trap wants, remembering what sprang it. All or nothing.
+    pub(crate) fn make_hold(&mut self, selector: Selector, sprung: HoldRecord) -> Result {
+        let spec = Spec {
+            said: Said::from_shunt(Shunt::Hold),
+            ..sprung.trap.spec.clone()
+        };
+        let number = self.next_hold;
+        let record = RBTreeNode::new(number, sprung, GFP_KERNEL)?;
+        let old = self.put(selector, spec, Some(number))?;
+        self.next_hold = number.wrapping_add(1);
+        self.holds.insert(record);
+        self.hold_count += 1;
+        // A trap that becomes a hold itself has no packets.
+        self.retire(old);
         Ok(())
+    }
+
+    /// How many holds were made by traps.
+    pub(crate) fn holds(&self) -> usize {
+        self.hold_count
+    }
+
+    /// The oldest hold that a trap made, after record `last`.
+    pub(crate) fn next_hold(&mut self, last: Option<u64>) -> Option<(u64, &mut HoldRecord)> {
+        let from = last.map_or(0, |n| n.wrapping_add(1));
+        let cursor = self.holds.cursor_lower_bound(&from)?;
+        let number = *cursor.current().0;
+        self.holds.get_mut(&number).map(|record| (number, record))
+    }
+
+    /// Ends a hold that a trap made: it goes, or becomes the trap that it was. Returns the packets that it loses.
+    pub(crate) fn end_hold(&mut self, number: u64) -> Pair {
+        let Some(record) = self.holds.get(&number) else {
+            return Pair::default();
+        };
+        let (selector, trap) = (record.selector, record.trap.clone());
+        if selector.same(&trap.selector) {
+            if let Ok(pair) = self.replace(trap.selector, trap.spec.clone()) {
+                return pair;
+            }
+        }
+        self.delete(&selector).unwrap_or_default()
     }
 
     fn has_key(&self, key: &Key) -> bool {
@@ -204,16 +326,19 @@ impl EroutesWriter {
             .unwrap_or(false)
     }
 
-    /// Deletes all eroutes.
-    pub(crate) fn clear(&mut self) {
+    /// Deletes all eroutes. Returns how many packets waited; they are lost.
+    pub(crate) fn clear(&mut self) -> usize {
         // Packets find nothing from here on, whatever is still being taken apart.
         self.shapes.publish(None, &self.yard);
         self.uses.clear();
+        let mut lost = 0;
         while let Some(selector) = self.next(None) {
             if let Some(old) = self.listing.remove(&selector) {
                 self.map.remove(&old.key());
+                lost += self.retire(Some(old)).len();
             }
         }
+        lost
     }
 
     /// Counts one more eroute under `mask`, publishing the mask if it is new. All or nothing.

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What packets find out and process context must see to: SAs whose limits are exceeded.
+//! What packets find out, or time brings, and process context must see to: SAs whose limits are exceeded, traps that were
+//! sprung, holds that nobody answers.
 
 use crate::{
-    instance::Tables,
-    kapi::{lock::BhLock, work::Run},
+    eroute::{Eroute, HoldRecord},
+    instance::{Control, Tables},
+    kapi::{lock::BhLock, time, work::Run},
     pfkey,
-    sadb::sa::Limit,
+    sadb::sa::{Limit, Sa},
 };
 use heapless::Deque;
 use kernel::{prelude::*, sync::Arc};
-use klips_core::{sa::State, said::Said};
+use klips_core::sa::State;
 
 /// How many events wait at most. More are found by looking at all SAs.
 const QUEUE: usize = 64;
 
 /// An SA exceeded a limit.
-#[derive(Clone, Copy)]
 pub(crate) struct Event {
-    /// Which SA.
-    pub(crate) said: Said,
+    /// Which SA; not another one of the same name that has come since.
+    pub(crate) sa: Arc<Sa>,
     /// Which limit.
     pub(crate) limit: Limit,
 }
@@ -32,6 +33,7 @@ struct Queue {
 /// The queue of events of one namespace.
 pub(crate) struct Events {
     queue: Pin<KBox<BhLock<Queue>>>,
+    bucket: Pin<KBox<BhLock<Bucket>>>,
     tables: Arc<Tables>,
 }
 
@@ -44,6 +46,7 @@ impl Events {
         };
         Ok(Self {
             queue: KBox::pin_init(BhLock::new(queue), GFP_KERNEL)?,
+            bucket: KBox::pin_init(BhLock::new(Bucket::default()), GFP_KERNEL)?,
             tables,
         })
     }
@@ -59,7 +62,19 @@ impl Events {
 }
 
 impl Run for Events {
-    fn run(&self) {
+    fn run(&self) -> Option<u32> {
+        self.report_limits();
+        self.set_traps();
+        let now = time::uptime_secs();
+        let mut control = self.tables.control.lock();
+        let next = self.expire_due(&mut control, now);
+        let holds = self.tend_holds(&mut control, now);
+        [next, holds].into_iter().flatten().min()
+    }
+}
+
+impl Events {
+    fn report_limits(&self) {
         while let Some(event) = self.queue.with(|queue| queue.events.pop_front()) {
             let mut control = self.tables.control.lock();
             pfkey::expire(&self.tables, &mut control, &event);
@@ -71,9 +86,7 @@ impl Run for Events {
             self.bury_the_dead();
         }
     }
-}
 
-impl Events {
     /// Removes every SA that packets ended while the queue was full.
     fn bury_the_dead(&self) {
         let mut last = None;
@@ -89,11 +102,167 @@ impl Events {
                 .filter(|sa| sa.state() == State::Dead);
             if let Some(sa) = dead {
                 let event = Event {
-                    said: sa.said(),
+                    sa,
                     limit: Limit::Hard,
                 };
                 pfkey::expire(&self.tables, &mut control, &event);
             }
         }
     }
+
+    /// Ends SAs whose time is up, used or not. Returns in how many seconds the next one's may be.
+    fn expire_due(&self, control: &mut Control, now: u64) -> Option<u32> {
+        while let Some(sa) = control.sadb.due(now) {
+            if let Some(limit) = sa.time_is_up(now) {
+                let event = Event {
+                    sa: sa.clone(),
+                    limit,
+                };
+                pfkey::expire(&self.tables, control, &event);
+            }
+            // An SA that is still there has its next deadline.
+            control.sadb.set_deadline(&sa, now);
+        }
+        let next = control.sadb.first_deadline()?;
+        Some(u32::try_from(next.saturating_sub(now).max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// Puts a hold in the place of every trap that was sprung, and asks key daemons.
+    fn set_traps(&self) {
+        let tables = &self.tables;
+        while let Some((selector, trap, src, dst)) = tables.traps.next() {
+            let hold = self.set_trap(&HoldRecord {
+                selector,
+                trap,
+                src,
+                dst,
+                made: 0,
+                asked: 0,
+            });
+            let pair = tables.traps.finish(&selector);
+            match hold {
+                Outcome::Holds(eroute) => match &eroute.hold {
+                    Some(hold) => tables.evict(hold.adopt(pair).len()),
+                    None => tables.evict(pair.len()),
+                },
+                Outcome::Resend => pair.resend(tables),
+                Outcome::Lost => tables.evict(pair.len()),
+            }
+        }
+    }
+
+    fn set_trap(&self, sprung: &HoldRecord) -> Outcome {
+        let tables = &self.tables;
+        let mut control = tables.control.lock();
+        let current = control.eroutes.get(&sprung.trap.selector);
+        if !current.is_some_and(|now| Arc::ptr_eq(&now, &sprung.trap)) {
+            // The trap was replaced or deleted meanwhile.
+            return Outcome::Resend;
+        }
+        if let Some(there) = control.eroutes.get(&sprung.selector) {
+            if !Arc::ptr_eq(&there, &sprung.trap) {
+                return if there.hold.is_some() {
+                    Outcome::Holds(there)
+                } else {
+                    Outcome::Resend
+                };
+            }
+        }
+        if !self.may_ask() {
+            return Outcome::Lost;
+        }
+        self.make_way(&mut control);
+        let now = time::uptime_secs();
+        let record = HoldRecord {
+            selector: sprung.selector,
+            trap: sprung.trap.clone(),
+            src: sprung.src,
+            dst: sprung.dst,
+            made: now,
+            asked: now,
+        };
+        if control.eroutes.make_hold(sprung.selector, record).is_err() {
+            return Outcome::Lost;
+        }
+        let idents = sprung.trap.spec.idents.as_deref();
+        if pfkey::acquire(tables, &mut control, &sprung.src, &sprung.dst, idents) > 0 {
+            tables.traps.delivered();
+        }
+        control
+            .eroutes
+            .get(&sprung.selector)
+            .map_or(Outcome::Lost, Outcome::Holds)
+    }
+
+    /// Reaps the oldest holds when there are as many as there may be.
+    fn make_way(&self, control: &mut Control) {
+        let most = usize::try_from(self.tables.sysctl.hold_max())
+            .unwrap_or(0)
+            .max(1);
+        while control.eroutes.holds() >= most {
+            let Some((oldest, _)) = control.eroutes.next_hold(None) else {
+                break;
+            };
+            self.tables.evict(control.eroutes.end_hold(oldest).len());
+        }
+    }
+
+    /// Takes a token for an ACQUIRE; a flood of first packets gets no more than the rate.
+    fn may_ask(&self) -> bool {
+        let rate = u64::try_from(self.tables.sysctl.acquire_rate()).unwrap_or(0);
+        let now = time::uptime_secs();
+        self.bucket.with(|bucket| {
+            if bucket.second != now {
+                *bucket = Bucket {
+                    second: now,
+                    used: 0,
+                };
+            }
+            let may = bucket.used < rate;
+            bucket.used = bucket.used.saturating_add(u64::from(may));
+            may
+        })
+    }
+
+    /// Asks again for holds whose ACQUIRE seems lost, and reaps those that nobody answered. Returns when to look again.
+    fn tend_holds(&self, control: &mut Control, now: u64) -> Option<u32> {
+        let sysctl = &self.tables.sysctl;
+        let (retry, lifetime) = (sysctl.hold_retry(), sysctl.hold_lifetime());
+        let mut last = None;
+        while let Some((number, record)) = control.eroutes.next_hold(last) {
+            last = Some(number);
+            if now.saturating_sub(record.made) >= lifetime {
+                self.tables.evict(control.eroutes.end_hold(number).len());
+                continue;
+            }
+            if now.saturating_sub(record.asked) < retry {
+                continue;
+            }
+            record.asked = now;
+            let (trap, src, dst) = (record.trap.clone(), record.src, record.dst);
+            let idents = trap.spec.idents.as_deref();
+            if self.may_ask() && pfkey::acquire(&self.tables, control, &src, &dst, idents) > 0 {
+                self.tables.traps.delivered();
+            }
+        }
+        // A second is what the limits are counted in.
+        last.map(|_| 1)
+    }
+}
+
+/// What became of a sprung trap.
+enum Outcome {
+    /// This eroute holds now.
+    Holds(Arc<Eroute>),
+    /// The policy is another one already.
+    Resend,
+    /// Too many, or no memory.
+    Lost,
+}
+
+/// ACQUIREs sent in one second.
+#[derive(Default)]
+struct Bucket {
+    second: u64,
+    used: u64,
 }

@@ -9,9 +9,11 @@ use crate::{
     eroute::{self, Eroutes, EroutesWriter},
     error::Discard,
     events::{Event, Events},
+    ingress::Ingress,
     kapi::{
         net::{
             dev::{DeviceRef, KillList, Port, Rtnl},
+            netfilter::Hooks,
             netns::{self, Operations, PerNet},
             notifier::{self, Block, Observer},
             Net,
@@ -21,18 +23,28 @@ use crate::{
     },
     pfkey::Listeners,
     proc,
-    sadb::{self, sa::Limit, Sadb, SadbWriter},
+    sadb::{
+        self,
+        sa::{Limit, Sa},
+        Sadb, SadbWriter,
+    },
     stats::{discard, DeviceStats, Drops},
     sysctl::Switches,
+    trap::Traps,
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    ops::Deref,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use kernel::{
     new_mutex,
     prelude::*,
     str::CString,
-    sync::{rcu::Guard, Arc, Mutex},
+    sync::{
+        rcu::{self, Guard},
+        Arc, Mutex,
+    },
 };
-use klips_core::said::Said;
 
 /// The writers' side of the tables.
 pub(crate) struct Control {
@@ -44,17 +56,35 @@ pub(crate) struct Control {
     pub(crate) reply: KVec<u8>,
 }
 
-/// What control requests and deferred work share.
+/// What requests, packets and deferred work share.
 #[pin_data]
 pub(crate) struct Tables {
+    /// Eroutes, for packets.
+    pub(crate) eroutes: Eroutes,
+    /// SAs, for packets.
+    pub(crate) sadb: Sadb,
+    /// Sprung traps.
+    pub(crate) traps: Traps,
+    /// Reasons to discard.
+    pub(crate) drops: Drops,
+    /// Switches.
+    pub(crate) sysctl: Switches,
+    devices: Rcu<Devices>,
     /// Serialises everything that changes tables, and the order of notifications about it.
     #[pin]
     pub(crate) control: Mutex<Control>,
     /// The PF_KEY sockets of the namespace.
     #[pin]
     pub(crate) sockets: Mutex<Listeners>,
+    /// Templates of old that are kept for whoever wrote them.
+    #[pin]
+    birth4: Mutex<KVec<u8>>,
+    #[pin]
+    birth6: Mutex<KVec<u8>>,
     /// Numbers messages that the kernel starts.
     kernel_seq: AtomicU32,
+    /// Where what readers may still see is freed.
+    pub(crate) yard: Arc<Graveyard>,
 }
 
 impl Tables {
@@ -64,129 +94,14 @@ impl Tables {
             .fetch_add(1, Ordering::Relaxed)
             .wrapping_add(1)
     }
-}
 
-/// The devices of a namespace.
-struct Devices(KVec<DeviceRef<IpsecDev>>);
-
-/// The state of one namespace.
-#[pin_data]
-pub(crate) struct Instance {
-    /// Eroutes, for packets.
-    pub(crate) eroutes: Eroutes,
-    /// SAs, for packets.
-    pub(crate) sadb: Sadb,
-    /// Reasons to discard.
-    pub(crate) drops: Drops,
-    /// Switches.
-    pub(crate) sysctl: Switches,
-    /// Tables, for requests.
-    pub(crate) tables: Arc<Tables>,
-    events: Worker<Events>,
-    devices: Rcu<Devices>,
-    #[pin]
-    files: Mutex<Option<proc::Files>>,
-    /// Where what readers may still see is freed.
-    pub(crate) yard: Arc<Graveyard>,
-}
-
-static OPERATIONS: Operations<Instance> = Operations::new();
-
-impl PerNet for Instance {
-    fn operations() -> &'static Operations<Self> {
-        &OPERATIONS
-    }
-
-    fn create(_net: &Net) -> Result<Arc<Self>> {
-        let yard = Arc::new(Graveyard::new()?, GFP_KERNEL)?;
-        let (eroutes, eroutes_writer) = eroute::new(&yard)?;
-        let (sadb, sadb_writer) = sadb::new(&yard)?;
-        let mut reply = KVec::new();
-        reply.resize(klips_core::pfkey::MAX_REPLY, 0, GFP_KERNEL)?;
-        let control = Control {
-            sadb: sadb_writer,
-            eroutes: eroutes_writer,
-            reply,
-        };
-        let tables = Arc::pin_init(
-            pin_init!(Tables {
-                control <- new_mutex!(control, "klips_control"),
-                sockets <- new_mutex!(Listeners::new(), "klips_sockets"),
-                kernel_seq: AtomicU32::new(0),
-            }),
-            GFP_KERNEL,
-        )?;
-        let (drops, sysctl) = (Drops::new()?, Switches::new()?);
-        let events = Worker::new(Events::new(tables.clone())?)?;
-        Arc::pin_init(
-            pin_init!(Self {
-                eroutes,
-                sadb,
-                drops,
-                sysctl,
-                tables,
-                events,
-                devices: Rcu::empty(),
-                files <- new_mutex!(None, "klips_files"),
-                yard,
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    fn start(this: &Arc<Self>, net: &Net) -> Result {
-        let files = proc::Files::new(net, &this.sysctl)?;
-        *this.files.lock() = Some(files);
-        if net.has_fallback_tunnels() {
-            this.make_devices(net, crate::params::interfaces())?;
+    /// The birth template of a family, 4 or 6.
+    pub(crate) fn birth(&self, family: usize) -> &Mutex<KVec<u8>> {
+        if family == 4 {
+            &self.birth4
+        } else {
+            &self.birth6
         }
-        Ok(())
-    }
-
-    fn remove_devices(&self, list: &mut KillList) {
-        {
-            let guard = kernel::sync::rcu::read_lock();
-            for dev in self.devices(&guard) {
-                dev.unregister(list);
-            }
-        }
-        self.devices.publish(None, &self.yard);
-    }
-
-    fn stop(&self, _net: &Net) {
-        drop(self.files.lock().take());
-        {
-            let mut control = self.tables.control.lock();
-            control.eroutes.clear();
-            control.sadb.flush(None);
-        }
-        self.events.flush();
-        self.yard.flush();
-    }
-}
-
-impl Instance {
-    fn make_devices(self: &Arc<Self>, net: &Net, count: u32) -> Result {
-        let mut made = KVec::with_capacity(count as usize, GFP_KERNEL)?;
-        for n in 0..count {
-            let dev = self.make_device(net, n).inspect_err(|e| {
-                pr_err!("device ipsec{n} cannot be made: errno {}\n", e.to_errno());
-            });
-            // There is room: reserved above.
-            let kept = dev.and_then(|dev| made.push_within_capacity(dev).map_err(|_| ENOMEM));
-            if let Err(e) = kept {
-                made.into_iter().for_each(DeviceRef::remove);
-                return Err(e);
-            }
-        }
-        let prepared = Rcu::prepare(Devices(made))?;
-        self.devices.publish(Some(prepared), &self.yard);
-        Ok(())
-    }
-
-    fn make_device(self: &Arc<Self>, net: &Net, n: u32) -> Result<DeviceRef<IpsecDev>> {
-        let name = CString::try_from_fmt(fmt!("ipsec{n}"))?;
-        DeviceRef::register(net, &name, IpsecDev::new(self.clone())?)
     }
 
     /// The devices, in order of their numbers.
@@ -196,8 +111,9 @@ impl Instance {
     }
 
     /// Counted references to the devices. `ENOMEM`.
-    pub(crate) fn devices_held(&self, guard: &Guard) -> Result<KVec<DeviceRef<IpsecDev>>> {
-        let devices = self.devices(guard);
+    pub(crate) fn devices_held(&self) -> Result<KVec<DeviceRef<IpsecDev>>> {
+        let guard = rcu::read_lock();
+        let devices = self.devices(&guard);
         let mut held = KVec::with_capacity(devices.len(), GFP_ATOMIC)?;
         for dev in devices {
             held.push(dev.again(), GFP_ATOMIC)?;
@@ -219,10 +135,18 @@ impl Instance {
 
     /// Whether `port` is one of the namespace's ipsecN devices.
     pub(crate) fn is_ours(&self, port: &Port) -> bool {
-        let guard = kernel::sync::rcu::read_lock();
+        let guard = rcu::read_lock();
         self.devices(&guard)
             .iter()
             .any(|dev| core::ptr::eq(dev.port(), port))
+    }
+
+    /// Whether `port` stands on one of the namespace's ipsecN devices, as a VLAN does.
+    pub(crate) fn is_above_ours(&self, port: &Port) -> bool {
+        let guard = rcu::read_lock();
+        self.devices(&guard)
+            .iter()
+            .any(|dev| dev.port().carries(port))
     }
 
     /// Counts a packet that was discarded.
@@ -230,9 +154,198 @@ impl Instance {
         discard(&self.drops, device, why);
     }
 
+    /// Counts packets that a hold lost.
+    pub(crate) fn evict(&self, packets: usize) {
+        for _ in 0..packets {
+            self.discard(None, Discard::TxHoldEvicted);
+        }
+    }
+}
+
+/// The devices of a namespace, in order of their numbers.
+struct Devices(KVec<DeviceRef<IpsecDev>>);
+
+/// The state of one namespace.
+#[pin_data]
+pub(crate) struct Instance {
+    tables: Arc<Tables>,
+    events: Worker<Events>,
+    #[pin]
+    files: Mutex<Option<(proc::Files, Hooks<Ingress>)>>,
+}
+
+impl Deref for Instance {
+    type Target = Tables;
+
+    #[inline]
+    fn deref(&self) -> &Tables {
+        &self.tables
+    }
+}
+
+static OPERATIONS: Operations<Instance> = Operations::new();
+
+impl PerNet for Instance {
+    fn operations() -> &'static Operations<Self> {
+        &OPERATIONS
+    }
+
+    fn create(_net: &Net) -> Result<Arc<Self>> {
+        let yard = Arc::new(Graveyard::new()?, GFP_KERNEL)?;
+        let (eroutes, eroutes_writer) = eroute::new(&yard)?;
+        let (sadb, sadb_writer) = sadb::new(&yard)?;
+        let mut reply = KVec::new();
+        reply.resize(klips_core::pfkey::MAX_REPLY, 0, GFP_KERNEL)?;
+        let control = Control {
+            sadb: sadb_writer,
+            eroutes: eroutes_writer,
+            reply,
+        };
+        let (traps, drops, sysctl) = (Traps::new()?, Drops::new()?, Switches::new()?);
+        let tables = Arc::pin_init(
+            pin_init!(Tables {
+                eroutes,
+                sadb,
+                traps,
+                drops,
+                sysctl,
+                devices: Rcu::empty(),
+                control <- new_mutex!(control, "klips_control"),
+                sockets <- new_mutex!(Listeners::new(), "klips_sockets"),
+                birth4 <- new_mutex!(KVec::new(), "klips_birth"),
+                birth6 <- new_mutex!(KVec::new(), "klips_birth"),
+                kernel_seq: AtomicU32::new(0),
+                yard,
+            }),
+            GFP_KERNEL,
+        )?;
+        let events = Worker::new(Events::new(tables.clone())?)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                tables,
+                events,
+                files <- new_mutex!(None, "klips_files"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn start(this: &Arc<Self>, net: &Net) -> Result {
+        let files = proc::Files::new(net, &this.sysctl)?;
+        *this.files.lock() = Some((files, Hooks::new(net)?));
+        if net.has_fallback_tunnels() {
+            this.make_devices(net, crate::params::interfaces())?;
+        }
+        Ok(())
+    }
+
+    fn remove_devices(&self, list: &mut KillList) {
+        {
+            let guard = rcu::read_lock();
+            for dev in self.devices(&guard) {
+                // A device must not hold another one while both wait for their references to go.
+                dev.data().let_go();
+                dev.unregister(list);
+            }
+        }
+        self.devices.publish(None, &self.yard);
+    }
+
+    fn stop(&self, _net: &Net) {
+        drop(self.files.lock().take());
+        {
+            let mut control = self.control.lock();
+            let lost = control.eroutes.clear();
+            self.evict(lost);
+            control.sadb.flush(None);
+        }
+        self.events.flush();
+        self.yard.flush();
+    }
+}
+
+impl Instance {
+    fn make_devices(self: &Arc<Self>, net: &Net, count: u32) -> Result {
+        let result = Rtnl::with(|rtnl| {
+            (0..count).try_for_each(|n| {
+                self.plumb(net, n, rtnl).inspect_err(|e| {
+                    pr_err!("device ipsec{n} cannot be made: errno {}\n", e.to_errno());
+                })
+            })
+        });
+        if result.is_err() {
+            Rtnl::with(|rtnl| self.unplumb_all(rtnl));
+        }
+        result
+    }
+
+    /// Makes the device ipsecN. `EEXIST`: it is there.
+    pub(crate) fn plumb(self: &Arc<Self>, net: &Net, n: u32, rtnl: &Rtnl) -> Result {
+        let name = CString::try_from_fmt(fmt!("ipsec{n}"))?;
+        // Everything that can fail comes before the device is registered.
+        let mut list = self.devices_held()?;
+        list.reserve(1, GFP_KERNEL)?;
+        let dev = DeviceRef::register(net, &name, IpsecDev::new(self.clone(), n)?, rtnl)?;
+        let at = list.iter().take_while(|d| d.data().number() < n).count();
+        let kept = dev.again();
+        let inserted = list.insert_within_capacity(at, dev).is_ok();
+        match Rcu::prepare(Devices(list)) {
+            Ok(prepared) if inserted => {
+                self.devices.publish(Some(prepared), &self.yard);
+                Ok(())
+            }
+            _ => {
+                kept.remove(rtnl);
+                Err(ENOMEM)
+            }
+        }
+    }
+
+    /// Removes the device ipsecN, detaching it first. `ENOENT`: it is not there.
+    pub(crate) fn unplumb(&self, n: u32, rtnl: &Rtnl) -> Result {
+        let mut list = self.devices_held()?;
+        let at = list
+            .iter()
+            .position(|d| d.data().number() == n)
+            .ok_or(ENOENT)?;
+        let dev = list.remove(at).map_err(|_| ENOENT)?;
+        let prepared = Rcu::prepare(Devices(list))?;
+        let _ = device::detach(&dev, rtnl);
+        self.devices.publish(Some(prepared), &self.yard);
+        dev.remove(rtnl);
+        Ok(())
+    }
+
+    fn unplumb_all(&self, rtnl: &Rtnl) {
+        {
+            let guard = rcu::read_lock();
+            for dev in self.devices(&guard) {
+                dev.remove(rtnl);
+            }
+        }
+        self.devices.publish(None, &self.yard);
+    }
+
+    /// Attaches devices whose physical device went away to one of the same name that came up (a redialled PPP link).
+    fn attach_waiting(&self, rtnl: &Rtnl, port: &Port) {
+        for dev in self.devices_held().iter().flatten() {
+            if dev.data().waits_for(port) {
+                let _ = device::attach(dev, rtnl, port.hold());
+            }
+        }
+    }
+
+    /// Makes the worker look for what is due. Any context.
+    pub(crate) fn wake(&self) {
+        self.events.schedule();
+    }
+
     /// Has key daemons told of a limit that an SA exceeded, and an SA that ended removed. Any context.
-    pub(crate) fn report(&self, said: Said, limit: Limit) {
-        self.events.data().push(Event { said, limit });
+    pub(crate) fn report(&self, sa: &Arc<Sa>, limit: Limit) {
+        self.events.data().push(Event {
+            sa: sa.clone(),
+            limit,
+        });
         self.events.schedule();
     }
 }
@@ -248,20 +361,21 @@ impl Observer for Follower {
     }
 
     fn event(rtnl: &Rtnl, port: &Port, event: notifier::Event) {
-        if event != notifier::Event::Unregister {
-            return;
-        }
         let Some(this) = netns::instance_arc::<Instance>(port.net()) else {
             return;
         };
-        loop {
-            // One at a time: detaching calls the notifiers again.
-            let found = {
-                let guard = kernel::sync::rcu::read_lock();
-                this.device_on(port, &guard).map(DeviceRef::again)
-            };
-            let Some(dev) = found else { break };
-            let _ = device::detach(&dev, rtnl);
+        if event == notifier::Event::Up {
+            this.attach_waiting(rtnl, port);
+            return;
+        }
+        let Ok(devices) = this.devices_held() else {
+            return;
+        };
+        for dev in devices.iter().filter(|dev| {
+            let guard = rcu::read_lock();
+            dev.data().is_on(port, &guard)
+        }) {
+            device::follow(dev, rtnl, port, event);
         }
     }
 }

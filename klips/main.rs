@@ -18,6 +18,8 @@ mod device;
 mod eroute;
 mod error;
 mod events;
+mod hold;
+mod ingress;
 mod instance;
 #[expect(unsafe_code)]
 mod kapi;
@@ -27,6 +29,7 @@ mod rx;
 mod sadb;
 mod stats;
 mod sysctl;
+mod trap;
 mod tx;
 mod xform;
 
@@ -63,7 +66,7 @@ struct Klips {
 /// Module parameters, checked.
 mod params {
     /// The most devices that a namespace has.
-    const MAX_INTERFACES: u32 = 64;
+    pub(crate) const MAX_INTERFACES: u32 = 64;
 
     /// How many ipsecN devices each namespace gets.
     pub(crate) fn interfaces() -> u32 {
@@ -78,12 +81,13 @@ impl kernel::Module for Klips {
         layout::check()?;
         let namespaces = netns::Registration::new()?;
         let notifier = notifier::Registration::new()?;
+        let esp = proto::Registration::new()?;
+        // Last: from here on there may be open sockets, which only a loaded module may have.
         let family = sock::Registration::new().inspect_err(|_| {
             pr_err!(
                 "PF_KEY is taken: unload af_key first (modprobe -r af_key), and blacklist it\n"
             );
         })?;
-        let esp = proto::Registration::new()?;
         pr_info!(
             "KLIPS startup, KLIPS IPsec stack version: {}\n",
             proc::VERSION

@@ -16,40 +16,53 @@
 
 mod flows;
 mod groups;
+mod plumb;
 mod register;
 mod sas;
 mod socket;
 
 pub(crate) use socket::{Listeners, PfKey};
 
+use crate::sysctl::{klips_debug, Debug};
 use crate::{
+    eroute::Idents,
     error::{errno_of, error_of},
     events::Event,
+    hold::Pair,
     instance::{Control, Instance, Tables},
     kapi::net::{netns, sock::Socket, Net},
-    sadb::sa::{Limit, Sa},
+    sadb::sa::{Ident, Limit, Sa},
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     pfkey::{
         self,
         build::NoRoom,
         envelope::{self, Envelope},
         errno::Errno,
-        ext::{Lifetime, SaInfo},
+        ext::{self, DebugMasks, Lifetime, SaInfo},
         reply,
         request::Request,
+        types::state,
     },
     sa::Lifetimes,
+    said::SaProto,
 };
 use socket::Audience;
 
 /// What a handler works with.
 struct Context<'a> {
     net: &'a Net,
+    ns: &'a Instance,
     sock: &'a Socket<PfKey>,
     env: Envelope<'a>,
     control: &'a mut Control,
+    /// Packets to send again once no lock is held.
+    released: Pair,
+    /// Packets that a hold lost.
+    lost: usize,
+    /// Something has a deadline now.
+    timed: bool,
 }
 
 /// The answer to a request: who hears it, and how long it is in the reply buffer.
@@ -77,34 +90,102 @@ impl Answer {
 fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
     let env = envelope::check(bytes).map_err(|e| error_of(e.0))?;
     let ns = netns::instance_arc::<Instance>(sock.net()).ok_or(ENODEV)?;
-    let mut control = ns.tables.control.lock();
+    let mut done = Aftermath::default();
+    let request = pfkey::parse(&env);
+    let errno = match &request {
+        // Devices come and go under RTNL, which comes before the mutex.
+        Ok(Request::PlumbIf(interface)) => Some(plumb::plumb(&ns, sock.net(), *interface)),
+        Ok(Request::UnplumbIf(interface)) => Some(plumb::unplumb(&ns, *interface)),
+        _ => None,
+    };
+    let work = match errno {
+        Some(errno) => Ok(Work::Echo(errno.err())),
+        None => request.as_ref().map(Work::Tables).map_err(|e| *e),
+    };
+    let result = answer(&ns, sock, env, work, &mut done);
+    ns.evict(done.lost);
+    if done.timed {
+        ns.wake();
+    }
+    done.released.resend(&ns);
+    result
+}
+
+/// What a request is to the tables.
+enum Work<'a> {
+    /// It is about them.
+    Tables(&'a Request<'a>),
+    /// It is done, and echoed with its outcome.
+    Echo(Option<Errno>),
+}
+
+/// What is left to do when no lock is held any more.
+#[derive(Default)]
+struct Aftermath {
+    released: Pair,
+    lost: usize,
+    timed: bool,
+}
+
+/// Handles and answers under the mutex.
+fn answer(
+    ns: &Instance,
+    sock: &Socket<PfKey>,
+    env: Envelope<'_>,
+    work: core::result::Result<Work<'_>, Errno>,
+    done: &mut Aftermath,
+) -> Result {
+    let mut control = ns.control.lock();
     let mut buf = core::mem::take(&mut control.reply);
-    let outcome = pfkey::parse(&env).and_then(|request| {
-        let mut context = Context {
-            net: sock.net(),
-            sock,
-            env,
-            control: &mut control,
-        };
-        handle(&mut context, &request, &mut buf)
+    let outcome = work.and_then(|work| match work {
+        Work::Echo(errno) => Answer::new(Audience::Sender, reply::echo(&mut buf, &env, errno)),
+        Work::Tables(request) => {
+            let mut context = Context {
+                net: sock.net(),
+                ns,
+                sock,
+                env,
+                control: &mut control,
+                released: Pair::default(),
+                lost: 0,
+                timed: false,
+            };
+            let outcome = handle(&mut context, request, &mut buf);
+            *done = Aftermath {
+                released: context.released,
+                lost: context.lost,
+                timed: context.timed,
+            };
+            outcome
+        }
     });
+    klips_debug!(
+        ns,
+        Pfkey,
+        "pfkey: type {} seq {} pid {}: errno {}",
+        env.header().kind,
+        env.header().seq.get(),
+        env.header().pid.get(),
+        outcome.as_ref().err().map_or(0, |e| e.code())
+    );
+    let sockets = ns.sockets.lock();
     let result = match outcome {
         Ok(answer) => {
             if let Some(message) = buf.get(..answer.len) {
-                ns.tables
-                    .sockets
-                    .lock()
-                    .send(message, &answer.audience, sock);
+                sockets.send(message, &answer.audience, Some(sock));
             }
             Ok(())
         }
         Err(errno) => {
             if let Ok(message) = reply::error(&mut buf, env.header(), errno) {
-                ns.tables.sockets.lock().send(message, &Audience::All, sock);
+                sockets.send(message, &Audience::All, None);
             }
             Err(error_of(errno))
         }
     };
+    ns.traps
+        .set_listeners(sockets.listeners(SaProto::Esp.satype()));
+    drop(sockets);
     control.reply = buf;
     result
 }
@@ -122,12 +203,57 @@ fn handle(context: &mut Context<'_>, request: &Request<'_>, buf: &mut [u8]) -> O
         Request::AddFlow(request) => flows::add(context, request, buf),
         Request::DelFlow(request) => flows::delete(context, request, buf),
         Request::Expire { .. } => Answer::new(Audience::All, reply::echo(buf, &context.env, None)),
-        Request::Debug(_) => Err(Errno::Eopnotsupp),
-        Request::PlumbIf(_) | Request::UnplumbIf(_) => Answer::new(
-            Audience::Sender,
-            reply::echo(buf, &context.env, Some(Errno::Eopnotsupp)),
-        ),
+        Request::Debug(masks) => Ok(debug(context, masks)),
+        // Done before the tables were locked.
+        Request::PlumbIf(_) | Request::UnplumbIf(_) => Err(Errno::Einval),
     }
+}
+
+/// DEBUG: sets or clears bits of the masks. Nobody hears an answer.
+fn debug(context: &Context<'_>, masks: &DebugMasks) -> Answer {
+    let set = masks.netlink & DebugMasks::SET != 0;
+    let list = [
+        (Debug::Tunnel, masks.tunnel),
+        (Debug::Netlink, masks.netlink & !DebugMasks::SET),
+        (Debug::Xform, masks.xform),
+        (Debug::Eroute, masks.eroute),
+        (Debug::Spi, masks.spi),
+        (Debug::Radij, masks.radij),
+        (Debug::Esp, masks.esp),
+        (Debug::Ah, masks.ah),
+        (Debug::Rcv, masks.rcv),
+        (Debug::Pfkey, masks.pfkey),
+        (Debug::Ipcomp, masks.ipcomp),
+        (Debug::Verbose, masks.verbose),
+    ];
+    for (what, mask) in list {
+        context.ns.sysctl.change_debug(what, set, mask);
+    }
+    Answer {
+        audience: Audience::Nobody,
+        len: 0,
+    }
+}
+
+/// A copy of an identity that outlives its message.
+fn own_ident(ident: Option<&ext::Ident<'_>>) -> Result<Option<Ident>> {
+    let Some(ident) = ident else { return Ok(None) };
+    let mut data = KVec::with_capacity(ident.data.len(), GFP_KERNEL)?;
+    data.extend_from_slice(ident.data, GFP_KERNEL)?;
+    Ok(Some(Ident {
+        kind: ident.kind,
+        id: ident.id,
+        data,
+    }))
+}
+
+/// An identity for a reply.
+fn lent_ident(ident: Option<&Ident>) -> Option<ext::Ident<'_>> {
+    ident.map(|i| ext::Ident {
+        kind: i.kind,
+        id: i.id,
+        data: &i.data,
+    })
 }
 
 /// The SA extension that describes `sa`.
@@ -141,7 +267,7 @@ fn info(sa: &Sa) -> SaInfo {
         reference: sa.fixed.saref,
         ..SaInfo::default()
     }
-    .with_window(sa.fixed.window.size())
+    .with_window(sa.fixed.window)
 }
 
 fn clamp(n: u64) -> u32 {
@@ -176,31 +302,69 @@ fn limits(life: &Lifetimes, limit: Limit) -> Lifetime {
 
 /// Tells every socket that an SA exceeded a limit; one that exceeded a hard one is removed with its group.
 pub(crate) fn expire(tables: &Tables, control: &mut Control, event: &Event) {
-    let Some(sa) = control.sadb.get(&event.said) else {
+    let sa = &event.sa;
+    let there = control.sadb.get(&sa.said());
+    if !there.is_some_and(|there| Arc::ptr_eq(&there, sa)) {
+        // Replaced or deleted meanwhile.
         return;
-    };
+    }
     let mut buf = core::mem::take(&mut control.reply);
     let life = sa.hot(|hot| hot.life);
     let limit = match event.limit {
         Limit::Soft => reply::Limit::Soft(limits(&life, Limit::Soft)),
         Limit::Hard => reply::Limit::Hard(limits(&life, Limit::Hard)),
     };
+    // By now the SA may be further than what is reported.
+    let told = SaInfo {
+        state: match event.limit {
+            Limit::Soft => state::DYING,
+            Limit::Hard => state::DEAD,
+        },
+        ..info(sa)
+    };
     let message = reply::expire(
         &mut buf,
         tables.next_seq(),
         &sa.said(),
         sa.fixed.src,
-        &info(&sa),
+        &told,
         &current(&life),
         &limit,
     );
     if let Ok(message) = message {
-        tables.sockets.lock().broadcast(message);
+        tables.sockets.lock().send(message, &Audience::All, None);
     }
     control.reply = buf;
     if event.limit == Limit::Hard {
-        control.sadb.remove_group(&event.said);
+        control.sadb.remove_group(&sa.said());
     }
+}
+
+/// Asks key daemons for SAs, as the packet that sprang a trap wants them. Returns how many heard it.
+pub(crate) fn acquire(
+    tables: &Tables,
+    control: &mut Control,
+    src: &ext::Endpoint,
+    dst: &ext::Endpoint,
+    idents: Option<&Idents>,
+) -> usize {
+    let mut buf = core::mem::take(&mut control.reply);
+    let ident_src = lent_ident(idents.and_then(|i| i.src.as_ref()));
+    let ident_dst = lent_ident(idents.and_then(|i| i.dst.as_ref()));
+    let message = reply::acquire(
+        &mut buf,
+        tables.next_seq(),
+        src,
+        dst,
+        ident_src.as_ref(),
+        ident_dst.as_ref(),
+    );
+    let audience = Audience::Registered(SaProto::Esp.satype());
+    let heard = message.map_or(0, |message| {
+        tables.sockets.lock().send(message, &audience, None)
+    });
+    control.reply = buf;
+    heard
 }
 
 /// `?` for kernel errors in handlers.

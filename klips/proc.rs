@@ -2,8 +2,10 @@
 
 //! `/proc/net/ipsec` and the flat names beside it. The formats are [`klips_core::text`]'s.
 
+mod sockets;
+mod status;
+
 use crate::{
-    error::Discard,
     instance::Instance,
     kapi::{
         net::Net,
@@ -15,11 +17,11 @@ use crate::{
     xform::Xform,
 };
 use core::fmt::{Result as FmtResult, Write};
-use kernel::{prelude::*, sync::rcu};
+use kernel::{prelude::*, str::CStr, sync::rcu};
 use klips_core::{
     addr::Net as Network,
     eroute::Selector,
-    text::{ErouteRow, SaRow, SpigrpRow, TncfgRow, VersionRow},
+    text::{ErouteRow, SaRow, SpigrpRow, TncfgRow},
 };
 
 /// The version that `/proc/net/ipsec_version` tells.
@@ -28,6 +30,7 @@ pub(crate) const VERSION: &str = "0.1.0";
 /// Readable by root only, as the classic module has it.
 const PRIVATE: u16 = 0o400;
 const PUBLIC: u16 = 0o444;
+const WRITABLE: u16 = 0o600;
 
 struct Eroutes;
 
@@ -36,16 +39,16 @@ impl Listing for Eroutes {
     type Key = Selector;
 
     fn next(owner: &Instance, last: Option<&Selector>) -> Option<Selector> {
-        owner.tables.control.lock().eroutes.next(last)
+        owner.control.lock().eroutes.next(last)
     }
 
     fn show(owner: &Instance, key: &Selector, out: &mut Writer<'_>) -> FmtResult {
-        let eroute = owner.tables.control.lock().eroutes.at(key);
+        let eroute = owner.control.lock().eroutes.at(key);
         let Some(eroute) = eroute else { return Ok(()) };
         let row = ErouteRow {
             count: eroute.count(),
             selector: eroute.selector,
-            said: eroute.said,
+            said: eroute.spec.said,
         };
         write!(out, "{row}")
     }
@@ -58,11 +61,11 @@ impl Listing for Sas {
     type Key = Place;
 
     fn next(owner: &Instance, last: Option<&Place>) -> Option<Place> {
-        owner.tables.control.lock().sadb.next_place(last)
+        owner.control.lock().sadb.next_place(last)
     }
 
     fn show(owner: &Instance, key: &Place, out: &mut Writer<'_>) -> FmtResult {
-        let sa = owner.tables.control.lock().sadb.at(key);
+        let sa = owner.control.lock().sadb.at(key);
         sa.map_or(Ok(()), |sa| show_sa(&sa, out))
     }
 }
@@ -107,7 +110,7 @@ fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
         ..SaRow::default()
     };
     sa.hot(|hot| {
-        row.window = hot.window;
+        row.window = hot.window.head();
         row.life = hot.life;
         row.ooo_errs = hot.ooo_errs;
         row.auth_errs = hot.auth_errs;
@@ -131,7 +134,7 @@ impl Listing for Groups {
 
     fn show(owner: &Instance, key: &Place, out: &mut Writer<'_>) -> FmtResult {
         let members = {
-            let control = owner.tables.control.lock();
+            let control = owner.control.lock();
             control.sadb.at(key).map(|sa| control.sadb.members(&sa))
         };
         members.map_or(Ok(()), |members| {
@@ -173,81 +176,55 @@ impl Listing for Attachments {
     }
 }
 
-struct Version;
-
-impl Listing for Version {
-    type Owner = Instance;
-    type Key = ();
-
-    fn next(_owner: &Instance, last: Option<&()>) -> Option<()> {
-        last.is_none().then_some(())
-    }
-
-    fn show(_owner: &Instance, _key: &(), out: &mut Writer<'_>) -> FmtResult {
-        let row = VersionRow {
-            product: "KLIPS",
-            version: VERSION,
-        };
-        write!(out, "{row}")
-    }
-}
-
-/// One line for each reason to discard.
-struct Reasons;
-
-impl Listing for Reasons {
-    type Owner = Instance;
-    type Key = usize;
-
-    fn next(_owner: &Instance, last: Option<&usize>) -> Option<usize> {
-        let next = last.map_or(0, |n| n.saturating_add(1));
-        (next < Discard::COUNT).then_some(next)
-    }
-
-    fn show(owner: &Instance, key: &usize, out: &mut Writer<'_>) -> FmtResult {
-        let Some(why) = Discard::ALL.get(*key) else {
-            return Ok(());
-        };
-        writeln!(out, "{} {}", why.name(), owner.drops.get(*why))
-    }
-}
-
 /// The files of one namespace. Field order is removal order: children before their directories.
 pub(crate) struct Files {
-    _links: [Entry; 5],
-    _files: [Entry; 6],
-    _directories: [Entry; 4],
+    _links: [Entry; 6],
+    _files: [Entry; 18],
+    _directories: [Entry; 5],
     _root: Entry,
-    _sysctl: Table<3>,
+    _sysctl: Table<{ crate::sysctl::COUNT }>,
 }
 
 impl Files {
     /// Makes them. Process context. What was made is removed again when something fails.
     pub(crate) fn new(net: &Net, switches: &Switches) -> Result<Self> {
         let root = Entry::directory(net, None, c"ipsec")?;
-        let eroute = Entry::directory(net, Some(&root), c"eroute")?;
-        let spi = Entry::directory(net, Some(&root), c"spi")?;
-        let spigrp = Entry::directory(net, Some(&root), c"spigrp")?;
-        let stats = Entry::directory(net, Some(&root), c"stats")?;
+        let inside = |name: &CStr| Entry::directory(net, Some(&root), name);
+        let (eroute, spi, spigrp) = (inside(c"eroute")?, inside(c"spi")?, inside(c"spigrp")?);
+        let (stats, birth) = (inside(c"stats")?, inside(c"birth")?);
+        let at = Some(&root);
         let files = [
             Entry::listing::<Eroutes>(net, Some(&eroute), c"all", PRIVATE)?,
             Entry::listing::<Sas>(net, Some(&spi), c"all", PRIVATE)?,
             Entry::listing::<Groups>(net, Some(&spigrp), c"all", PRIVATE)?,
-            Entry::listing::<Attachments>(net, Some(&root), c"tncfg", PRIVATE)?,
-            Entry::listing::<Version>(net, Some(&root), c"version", PUBLIC)?,
-            Entry::listing::<Reasons>(net, Some(&stats), c"drops", PRIVATE)?,
+            Entry::listing::<Attachments>(net, at, c"tncfg", PRIVATE)?,
+            Entry::listing::<status::Version>(net, at, c"version", PUBLIC)?,
+            Entry::listing::<status::Klipsdebug>(net, at, c"klipsdebug", PRIVATE)?,
+            Entry::listing::<status::Natt>(net, at, c"natt", PRIVATE)?,
+            Entry::listing::<status::Ocf>(net, at, c"ocf", PRIVATE)?,
+            Entry::listing::<status::Saref>(net, at, c"saref", PRIVATE)?,
+            Entry::listing::<sockets::Xforms>(net, at, c"xforms", PRIVATE)?,
+            Entry::listing::<status::Reasons>(net, Some(&stats), c"drops", PRIVATE)?,
+            Entry::listing::<status::TrapCount>(net, Some(&stats), c"trap_count", PRIVATE)?,
+            Entry::listing::<status::TrapSendCount>(net, Some(&stats), c"trap_sendcount", PRIVATE)?,
+            Entry::writable::<status::Birth<4>>(net, Some(&birth), c"ipv4", WRITABLE)?,
+            Entry::writable::<status::Birth<6>>(net, Some(&birth), c"ipv6", WRITABLE)?,
+            Entry::listing::<sockets::Sockets>(net, None, c"pf_key", PRIVATE)?,
+            Entry::listing::<sockets::Algorithms>(net, None, c"pf_key_supported", PRIVATE)?,
+            Entry::listing::<sockets::Registered>(net, None, c"pf_key_registered", PRIVATE)?,
         ];
         let links = [
+            Entry::symlink(net, c"ipsec_version", c"ipsec/version")?,
             Entry::symlink(net, c"ipsec_eroute", c"ipsec/eroute/all")?,
             Entry::symlink(net, c"ipsec_spi", c"ipsec/spi/all")?,
             Entry::symlink(net, c"ipsec_spigrp", c"ipsec/spigrp/all")?,
             Entry::symlink(net, c"ipsec_tncfg", c"ipsec/tncfg")?,
-            Entry::symlink(net, c"ipsec_version", c"ipsec/version")?,
+            Entry::symlink(net, c"ipsec_klipsdebug", c"ipsec/klipsdebug")?,
         ];
         Ok(Self {
             _links: links,
             _files: files,
-            _directories: [eroute, spi, spigrp, stats],
+            _directories: [eroute, spi, spigrp, stats, birth],
             _root: root,
             _sysctl: switches.register(net)?,
         })

@@ -17,8 +17,9 @@ use crate::{
     },
     sadb::{
         sa::{has_sequence, Sa},
-        MAX_GROUP,
+        MAX_GROUP, SMALL_REFS,
     },
+    sysctl::klips_debug,
     xform::{esp::Opened, ipip, Xform},
 };
 use core::net::IpAddr;
@@ -86,7 +87,10 @@ fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, guard: &Guard) {
     let inbound = Inbound { ns, dev, guard };
     match inbound.run(sa, skb) {
         Ok(len) => dev.data().stats().received(len),
-        Err(why) => dev.data().discard(why),
+        Err(why) => {
+            klips_debug!(ns, Rcv, "rcv: {}: discarded, {}", sa.said(), why.name());
+            dev.data().discard(why);
+        }
     }
 }
 
@@ -128,7 +132,15 @@ impl<'g> Inbound<'g> {
     }
 
     /// Admits the packet to `sa`, verifies and decrypts it. Returns the protocol of what was inside.
-    fn open(&self, sa: &Sa, view: &Ipv4View, packet: &mut Packet) -> Result<u8, Discard> {
+    fn open(&self, sa: &Arc<Sa>, view: &Ipv4View, packet: &mut Packet) -> Result<u8, Discard> {
+        klips_debug!(
+            self.ns,
+            Rcv,
+            "rcv: {} from {} length {}",
+            sa.said(),
+            view.src,
+            view.total_len
+        );
         let payload = view.payload(packet.bytes());
         if payload.len() % 4 != 0 {
             return Err(Discard::RxBadLength);
@@ -149,7 +161,7 @@ impl<'g> Inbound<'g> {
         let (admitted, limit) =
             sa.begin_receive(has_sequence(sa.fixed.said.proto).then_some(header.seq));
         if let Some(limit) = limit {
-            self.ns.report(sa.said(), limit);
+            self.ns.report(sa, limit);
         }
         admitted?;
         let opened = esp
@@ -160,12 +172,12 @@ impl<'g> Inbound<'g> {
         Ok(opened.next_header)
     }
 
-    fn account(&self, sa: &Sa, opened: &Opened, packet: &Packet) {
+    fn account(&self, sa: &Arc<Sa>, opened: &Opened, packet: &Packet) {
         if !opened.pad_ok {
             sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
         }
         if let Some(limit) = sa.end_receive(packet.len()) {
-            self.ns.report(sa.said(), limit);
+            self.ns.report(sa, limit);
         }
     }
 
@@ -208,7 +220,7 @@ impl<'g> Inbound<'g> {
         }
         let (admitted, limit) = tunnel.begin_receive(None);
         if let Some(limit) = limit {
-            self.ns.report(tunnel.said(), limit);
+            self.ns.report(tunnel, limit);
         }
         admitted?;
         let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::RxBadHeader)?;
@@ -218,7 +230,10 @@ impl<'g> Inbound<'g> {
         }
         let len = packet.len();
         if let Some(limit) = tunnel.end_receive(len) {
-            self.ns.report(tunnel.said(), limit);
+            self.ns.report(tunnel, limit);
+        }
+        if let Some(mark) = mark_of(tunnel.fixed.saref, packet.mark()) {
+            packet.set_mark(mark);
         }
         packet
             .receive_on(self.dev.port(), inner.ethertype)
@@ -242,4 +257,10 @@ fn blame(sa: &Sa, why: Discard) {
         Discard::RxDecryptFailed => hot.size_errs = hot.size_errs.saturating_add(1),
         _ => {}
     });
+}
+
+/// The mark of a packet that came out of the SA with this reference number: the number in bits 16 to 30, bit 31 to say
+/// so, the lower half as it was. `None` if the number does not fit.
+fn mark_of(saref: u32, mark: u32) -> Option<u32> {
+    (saref <= SMALL_REFS).then_some(0x8000_0000 | saref << 16 | mark & 0xffff)
 }

@@ -80,10 +80,18 @@ pub(crate) struct SadbWriter {
     map: MapWriter<Sa>,
     listing: RBTree<Place, Listed>,
     places: RBTree<Said, Place>,
+    /// SAs that time ends, by when it may.
+    deadlines: RBTree<(u64, Said), ()>,
     serial: u64,
+    /// Reference numbers in use.
+    refs: RBTree<u32, ()>,
     saref: u32,
+    large_ref: u32,
     yard: Arc<Graveyard>,
 }
+
+/// Reference numbers from 1 to this fit into a mark.
+pub(crate) const SMALL_REFS: u32 = 0x7ffe;
 
 /// Makes an empty database. Process context.
 pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
@@ -94,8 +102,11 @@ pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
             map: writer,
             listing: RBTree::new(),
             places: RBTree::new(),
+            deadlines: RBTree::new(),
             serial: 0,
+            refs: RBTree::new(),
             saref: 0,
+            large_ref: SMALL_REFS + 1,
             yard: yard.clone(),
         },
     ))
@@ -107,10 +118,19 @@ impl SadbWriter {
         self.map.get(said)
     }
 
-    /// A reference number that was not given out before.
+    /// A reference number that no SA has: small, as long as there are small ones, because marks hold 15 bits.
     pub(crate) fn new_saref(&mut self) -> u32 {
-        self.saref = self.saref.wrapping_add(1).max(1);
-        self.saref
+        let small = self.map.len() < SMALL_REFS as usize / 2;
+        if small {
+            for _ in 0..SMALL_REFS {
+                self.saref = self.saref % SMALL_REFS + 1;
+                if self.refs.get(&self.saref).is_none() {
+                    return self.saref;
+                }
+            }
+        }
+        self.large_ref = self.large_ref.wrapping_add(1).max(SMALL_REFS + 2);
+        self.large_ref
     }
 
     /// Puts a new SA in. The caller has made sure that its name is free. All or nothing.
@@ -118,13 +138,62 @@ impl SadbWriter {
         let said = sa.said();
         let place = Place::new(&said, self.serial);
         let entry = MapWriter::prepare(sa.clone())?;
-        let listed = RBTreeNode::new(place, Listed { sa }, GFP_KERNEL)?;
+        let listed = RBTreeNode::new(place, Listed { sa: sa.clone() }, GFP_KERNEL)?;
         let named = RBTreeNode::new(said, place, GFP_KERNEL)?;
+        let reference = RBTreeNode::new(sa.fixed.saref, (), GFP_KERNEL)?;
         self.serial = self.serial.wrapping_add(1);
+        self.refs.insert(reference);
         self.listing.insert(listed);
         self.places.insert(named);
         self.map.put(entry);
         Ok(())
+    }
+
+    /// Notes when time may end `sa`, if it is in the database. Without memory an SA ends when a packet notices.
+    pub(crate) fn set_deadline(&mut self, sa: &Arc<Sa>, now: u64) {
+        let said = sa.said();
+        if !self
+            .map
+            .get(&said)
+            .is_some_and(|there| Arc::ptr_eq(&there, sa))
+        {
+            return;
+        }
+        if let Some(at) = sa.take_deadline() {
+            self.deadlines.remove(&(at, said));
+        }
+        let Some(at) = sa.next_deadline(now) else {
+            return;
+        };
+        // Never at once again: a limit that cannot be found exceeded yet is looked at in a second.
+        let at = at.max(now.saturating_add(1));
+        if self
+            .deadlines
+            .try_create_and_insert((at, said), (), GFP_KERNEL)
+            .is_ok()
+        {
+            sa.set_deadline(Some(at));
+        }
+    }
+
+    /// An SA whose deadline has come; it has none any more.
+    pub(crate) fn due(&mut self, now: u64) -> Option<Arc<Sa>> {
+        loop {
+            let (at, said) = *self.deadlines.cursor_front()?.current().0;
+            if at > now {
+                return None;
+            }
+            self.deadlines.remove(&(at, said));
+            if let Some(sa) = self.map.get(&said) {
+                sa.set_deadline(None);
+                return Some(sa);
+            }
+        }
+    }
+
+    /// When the next SA may be due.
+    pub(crate) fn first_deadline(&self) -> Option<u64> {
+        self.deadlines.cursor_front().map(|c| c.current().0 .0)
     }
 
     /// Puts `new` in place of the SA of the same name, in one step for packets; it inherits group and policy.
@@ -156,6 +225,9 @@ impl SadbWriter {
             .and_then(|place| self.listing.get_mut(place))
         {
             listed.sa = new;
+        }
+        if let Some(at) = old.take_deadline() {
+            self.deadlines.remove(&(at, said));
         }
         // The old SA keeps its link: a packet that holds it must not find its group shorter.
         Ok(())
@@ -191,9 +263,13 @@ impl SadbWriter {
         sa.kill();
         let said = sa.said();
         self.map.remove(&said);
+        if let Some(at) = sa.take_deadline() {
+            self.deadlines.remove(&(at, said));
+        }
         if let Some(place) = self.places.remove(&said) {
             self.listing.remove(&place);
         }
+        self.refs.remove(&sa.fixed.saref);
         // The link to the next SA stays: a packet that reads the chain while the group goes must not find it shorter.
         sa.set_prev(None);
     }

@@ -67,6 +67,11 @@ impl DeviceStats {
         self.add(Slot::TxBytes, len as u64);
     }
 
+    /// A packet waits for its policy; the classic module counts that as dropped.
+    pub(crate) fn dropped_for_now(&self) {
+        self.add(Slot::TxDropped, 1);
+    }
+
     fn legacy(&self, legacy: Legacy) {
         self.add(
             match legacy {

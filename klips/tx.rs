@@ -7,18 +7,27 @@
 
 use crate::{
     device::{Attachment, IpsecDev},
+    eroute::Eroute,
     error::Discard,
+    hold::Waiting,
     instance::Instance,
     kapi::net::{
         dev::Device,
+        route,
         skbuff::{Packet, Skb},
     },
     sadb::{Bundle, Sadb},
+    sysctl::klips_debug,
+    xform::Xform,
 };
-use core::net::IpAddr;
-use kernel::sync::rcu::{self, Guard};
+use core::net::{IpAddr, Ipv4Addr};
+use kernel::sync::{
+    rcu::{self, Guard},
+    Arc,
+};
 use klips_core::{
-    eroute::{Key, Verdict},
+    eroute::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, Key, Selector, Verdict},
+    pfkey::ext::Endpoint,
     plan::{self, Plan},
     said::{Said, Shunt},
     wire::{
@@ -28,15 +37,43 @@ use klips_core::{
 };
 
 const ICMP: u8 = 1;
+const ICMP_UNREACHABLE: u8 = 3;
+const ICMP_FRAG_NEEDED: u8 = 4;
+const ICMP_PROHIBITED: u8 = 13;
+const ICMPV6_UNREACHABLE: u8 = 1;
+const ICMPV6_PROHIBITED: u8 = 1;
+
+/// How often a packet is looked up again because its hold ended under it.
+const MAX_DECISIONS: usize = 4;
 
 /// Takes a packet that the stack gave to an ipsecN device.
 pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb) {
     let guard = rcu::read_lock();
     let data = dev.data();
     match Outbound::new(dev, &guard).and_then(|out| out.run(skb)) {
-        Ok(len) => data.stats().sent(len),
-        Err(why) => data.discard(why),
+        Ok(Sent::Bytes(len)) => data.stats().sent(len),
+        Ok(Sent::Later) => {}
+        Err(why) => {
+            klips_debug!(data.instance(), Tunnel, "xmit: discarded, {}", why.name());
+            data.discard(why);
+        }
     }
+}
+
+/// What became of a packet that was not discarded.
+enum Sent {
+    /// It left; bytes of the outer packet.
+    Bytes(usize),
+    /// It waits for its policy.
+    Later,
+}
+
+/// What the policy says about a packet.
+enum Decision<'g> {
+    /// It leaves in clear, whatever the eroutes say.
+    Bypass,
+    /// An eroute says what to do.
+    Eroute(&'g Arc<Eroute>),
 }
 
 /// What holds for one packet on its way out.
@@ -58,50 +95,155 @@ impl<'g> Outbound<'g> {
         })
     }
 
-    /// The stages. Returns the length of the outer packet, bytes.
-    fn run(&self, skb: Skb) -> Result<usize, Discard> {
+    /// The stages.
+    fn run(&self, skb: Skb) -> Result<Sent, Discard> {
         let mut packet = skb.into_packet().ok_or(Discard::TxNoMemory)?;
         let flow = flow::classify(packet.bytes())?;
         packet.trim(flow.len);
+        klips_debug!(
+            self.ns,
+            Tunnel,
+            "xmit: {} -> {} proto {} ports {}:{} length {}",
+            flow.src,
+            flow.dst,
+            flow.proto,
+            flow.sport,
+            flow.dport,
+            flow.len
+        );
         if flow.ttl == 0 {
             return Err(Discard::TxTtlZero);
         }
-        match self.verdict(&flow)? {
-            Verdict::Protect(said) => self.protect(packet, &flow, &said),
-            Verdict::Shunt(Shunt::Pass) => self.pass(packet, &flow),
-            Verdict::Shunt(Shunt::Drop) => Err(Discard::TxPolicyDrop),
-            Verdict::Shunt(Shunt::Reject) => Err(Discard::TxPolicyReject),
-            Verdict::Shunt(Shunt::Hold) => Err(Discard::TxHeld),
-            Verdict::Shunt(Shunt::Trap | Shunt::TrapSubnet) => Err(Discard::TxTrapped),
-            Verdict::UnknownShunt => Err(Discard::TxUnknownShunt),
+        // A hold or trap that ends while the packet is on its way to it sends the packet back here.
+        for _ in 0..MAX_DECISIONS {
+            packet = match self.decide(&flow)? {
+                Decision::Bypass => return self.pass(packet, &flow).map(Sent::Bytes),
+                Decision::Eroute(eroute) => match Verdict::from(eroute.spec.said) {
+                    Verdict::Protect(said) => {
+                        return self.protect(packet, &flow, &said).map(Sent::Bytes)
+                    }
+                    Verdict::Shunt(shunt) => match self.shunt(shunt, eroute, packet, &flow)? {
+                        Ok(sent) => return Ok(sent),
+                        Err(packet) => packet,
+                    },
+                    Verdict::UnknownShunt => return Err(Discard::TxUnknownShunt),
+                },
+            };
+        }
+        Err(Discard::TxHeld)
+    }
+
+    /// What the eroute table says. No eroute means drop; this host's own key management and IPsec get through.
+    fn decide(&self, flow: &Flow) -> Result<Decision<'g>, Discard> {
+        let eroute = self.ns.eroutes.lookup(&Key::from_flow(flow), self.guard);
+        if is_ike_or_ipsec(flow) {
+            let local = route::is_local(self.dev.port().net(), &flow.src);
+            let said_dst = eroute.map(|eroute| eroute.spec.said.dst);
+            if bypass(flow, said_dst.as_ref(), local) {
+                return Ok(Decision::Bypass);
+            }
+        }
+        let eroute = eroute.ok_or(Discard::TxNoEroute)?;
+        eroute.hit();
+        Ok(Decision::Eroute(eroute))
+    }
+
+    /// What a shunt does. The inner `Err` hands the packet back, to be looked up again.
+    fn shunt(
+        &self,
+        shunt: Shunt,
+        eroute: &Arc<Eroute>,
+        packet: Packet,
+        flow: &Flow,
+    ) -> Result<Result<Sent, Packet>, Discard> {
+        match shunt {
+            Shunt::Pass => self.pass(packet, flow).map(|len| Ok(Sent::Bytes(len))),
+            Shunt::Drop => Err(Discard::TxPolicyDrop),
+            Shunt::Reject => {
+                reject(packet, flow);
+                Err(Discard::TxPolicyReject)
+            }
+            Shunt::Hold => {
+                let hold = eroute.hold.as_ref().ok_or(Discard::TxHeld)?;
+                let waiting = Waiting::new(packet, self.dev.port().ifindex());
+                Ok(match hold.keep(waiting) {
+                    Ok(evicted) => {
+                        self.evicted(evicted);
+                        Ok(Sent::Later)
+                    }
+                    Err(waiting) => Err(waiting.into_packet(self.dev.port())),
+                })
+            }
+            Shunt::Trap => {
+                let hold = hold_for(&eroute.selector, flow).ok_or(Discard::TxTrapped)?;
+                self.spring(hold, eroute, packet, flow).map(Ok)
+            }
+            Shunt::TrapSubnet => self.spring(eroute.selector, eroute, packet, flow).map(Ok),
         }
     }
 
-    /// What the eroute table says. No eroute means drop.
-    fn verdict(&self, flow: &Flow) -> Result<Verdict, Discard> {
-        let key = Key::from_flow(flow);
-        let eroute = self
+    /// Springs a trap: key daemons will be asked, and the packet waits for `hold`.
+    ///
+    /// The device counts it as dropped all the same, as the classic module does: what is sent later counts anew.
+    fn spring(
+        &self,
+        hold: Selector,
+        trap: &Arc<Eroute>,
+        packet: Packet,
+        flow: &Flow,
+    ) -> Result<Sent, Discard> {
+        let ends = acquire_ends(&trap.selector, flow);
+        let end = |addr, port| Endpoint {
+            addr,
+            port,
+            proto: ends.proto,
+        };
+        let (src, dst) = (end(ends.src, ends.sport), end(ends.dst, ends.dport));
+        let waiting = Waiting::new(packet, self.dev.port().ifindex());
+        let evicted = self
             .ns
-            .eroutes
-            .lookup(&key, self.guard)
-            .ok_or(Discard::TxNoEroute)?;
-        eroute.hit();
-        Ok(Verdict::from(eroute.said))
+            .traps
+            .spring(hold, trap, src, dst, waiting)
+            .map_err(|_| Discard::TxTrapped)?;
+        self.evicted(evicted);
+        self.ns.wake();
+        self.dev.data().stats().dropped_for_now();
+        Ok(Sent::Later)
+    }
+
+    fn evicted(&self, waiting: Option<Waiting>) {
+        if waiting.is_some() {
+            self.dev.data().discard(Discard::TxHoldEvicted);
+        }
     }
 
     /// Sends the packet as it is, through the physical device.
     fn pass(&self, packet: Packet, flow: &Flow) -> Result<usize, Discard> {
-        let (IpAddr::V4(_), IpAddr::V4(dst)) = (flow.src, flow.dst) else {
-            return Err(Discard::TxNotSupported);
-        };
         let net = self.dev.port().net();
         let len = packet.len();
-        let any = core::net::Ipv4Addr::UNSPECIFIED;
-        let mut routed = packet
-            .route4(net, dst, any, flow.tos, flow.proto, self.phys.port())
-            .map_err(|_| Discard::TxNoRoute)?;
-        routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-        routed.local_out(net).map_err(|_| Discard::TxRefused)?;
+        match (flow.src, flow.dst) {
+            (IpAddr::V4(_), IpAddr::V4(dst)) => {
+                // The classic module looks the route up without a source.
+                let mut routed = packet
+                    .route4(
+                        net,
+                        dst,
+                        Ipv4Addr::UNSPECIFIED,
+                        flow.tos,
+                        flow.proto,
+                        self.phys.port(),
+                    )
+                    .map_err(|_| Discard::TxNoRoute)?;
+                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
+                routed.local_out(net).map_err(|_| Discard::TxRefused)?;
+            }
+            (IpAddr::V6(src), IpAddr::V6(dst)) => {
+                packet
+                    .bypass6(net, dst, src, flow.proto, self.phys.port())
+                    .map_err(|_| Discard::TxNoRoute)?;
+            }
+            _ => return Err(Discard::TxBadInnerHeader),
+        }
         Ok(len)
     }
 
@@ -109,8 +251,15 @@ impl<'g> Outbound<'g> {
     fn protect(&self, mut packet: Packet, flow: &Flow, said: &Said) -> Result<usize, Discard> {
         let sa = self.ns.sadb.get(said, self.guard).ok_or(Discard::TxNoSa)?;
         let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
+        if !bundle
+            .first()
+            .is_some_and(|sa| matches!(sa.fixed.xform, Xform::Ipip))
+        {
+            // Transport mode.
+            return Err(Discard::TxNotSupported);
+        }
         let plan = Self::plan(&bundle, flow)?;
-        self.tell_mtu(&mut packet, flow, &plan);
+        self.tell_mtu(&mut packet, flow, &plan, &bundle);
         let link = self.phys.link_reserve();
         packet
             .make_room(plan.headroom + link, plan.tailroom)
@@ -139,7 +288,9 @@ impl<'g> Outbound<'g> {
     }
 
     /// With sysctl `icmp`, tells the sender of a packet that will have to be fragmented what would fit.
-    fn tell_mtu(&self, packet: &mut Packet, flow: &Flow, plan: &Plan) {
+    ///
+    /// The classic figure is an estimate that some ciphers exceed; what is told fits in any case.
+    fn tell_mtu(&self, packet: &mut Packet, flow: &Flow, plan: &Plan, bundle: &Bundle<'_>) {
         if !self.ns.sysctl.icmp()
             || !flow.df
             || !flow.first_fragment
@@ -148,9 +299,15 @@ impl<'g> Outbound<'g> {
         {
             return;
         }
-        let mtu = plan.inner_mtu(self.phys.port().mtu() as usize);
+        let phys_mtu = self.phys.port().mtu() as usize;
+        if plan.total_len <= phys_mtu && flow.len <= plan.inner_mtu(phys_mtu) {
+            return;
+        }
+        let steps = || bundle.iter().filter_map(|sa| sa.fixed.xform.step(sa));
+        let exact = plan::largest_inner(steps, phys_mtu, flow.header_len);
+        let mtu = plan.inner_mtu(phys_mtu).min(exact);
         if flow.len > mtu {
-            packet.icmp_frag_needed(mtu as u32);
+            packet.icmp_error(ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu as u32);
         }
     }
 
@@ -159,7 +316,7 @@ impl<'g> Outbound<'g> {
         for sa in bundle {
             let (seq, limit) = sa.begin_send();
             if let Some(limit) = limit {
-                self.ns.report(sa.said(), limit);
+                self.ns.report(sa, limit);
             }
             sa.fixed.xform.encap(sa, seq?, tos, packet)?;
             sa.count(packet.len());
@@ -172,6 +329,14 @@ impl<'g> Outbound<'g> {
         let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::TxBadBundle)?;
         let net = self.dev.port().net();
         let len = packet.len();
+        klips_debug!(
+            self.ns,
+            Xmit,
+            "emit: {} -> {} proto {} length {len}",
+            view.src,
+            view.dst,
+            view.proto
+        );
         packet.set_protocol(0x0800);
         packet.set_transport_offset(view.header_len);
         packet.scrub_outbound();
@@ -189,5 +354,14 @@ impl<'g> Outbound<'g> {
         routed.select_ident(net);
         routed.local_out(net).map_err(|_| Discard::TxRefused)?;
         Ok(len)
+    }
+}
+
+/// Tells the sender that policy forbids this (RFC 1812 5.2.7.1, RFC 4443 3.1).
+fn reject(mut packet: Packet, flow: &Flow) {
+    if flow.src.is_ipv4() {
+        packet.icmp_error(ICMP_UNREACHABLE, ICMP_PROHIBITED, 0);
+    } else {
+        packet.icmpv6_error(ICMPV6_UNREACHABLE, ICMPV6_PROHIBITED, 0);
     }
 }

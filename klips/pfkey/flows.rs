@@ -2,8 +2,15 @@
 
 //! ADDFLOW and DELFLOW: eroutes, and the policy of inbound tunnels.
 
-use super::{Answer, Audience, Context, InBand, Outcome};
-use crate::{kapi::rcu::Rcu, sadb::sa::Policy, xform::Xform};
+use super::{own_ident, Answer, Audience, Context, InBand, Outcome};
+use crate::{
+    eroute::{Idents, Spec},
+    kapi::rcu::Rcu,
+    sadb::sa::Policy,
+    sysctl::klips_debug,
+    xform::Xform,
+};
+use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     eroute::{Key, Selector},
     pfkey::{
@@ -30,11 +37,31 @@ fn selector(flow: &Flow) -> Option<Selector> {
 
 pub(super) fn add(context: &mut Context<'_>, request: &AddFlow<'_>, buf: &mut [u8]) -> Outcome {
     let selector = selector(&request.flow).ok_or(Errno::Einval)?;
-    let pid = context.env.header().pid.get();
-    let eroutes = &mut context.control.eroutes;
+    klips_debug!(
+        context.ns,
+        Eroute,
+        "eroute: pid {} {:?} {} -> {} => {}",
+        context.env.header().pid.get(),
+        request.action(),
+        request.flow.src,
+        request.flow.dst,
+        request.said
+    );
+    let spec = || -> core::result::Result<Spec, Errno> {
+        Ok(Spec {
+            said: request.said,
+            idents: idents(request).in_band()?,
+        })
+    };
     match request.action() {
-        AddAction::Add => eroutes.add(selector, request.said, pid).in_band()?,
-        AddAction::Replace => eroutes.replace(selector, request.said, pid).in_band()?,
+        AddAction::Add => {
+            let spec = spec()?;
+            context.control.eroutes.add(selector, spec).in_band()?;
+        }
+        AddAction::Replace => {
+            let spec = spec()?;
+            context.released = context.control.eroutes.replace(selector, spec).in_band()?;
+        }
         AddAction::InboundPolicy { .. } => set_policy(context, request, &selector)?,
     }
     Answer::new(
@@ -43,12 +70,23 @@ pub(super) fn add(context: &mut Context<'_>, request: &AddFlow<'_>, buf: &mut [u
     )
 }
 
+fn idents(request: &AddFlow<'_>) -> kernel::error::Result<Option<Arc<Idents>>> {
+    let idents = Idents {
+        src: own_ident(request.ident_src.as_ref())?,
+        dst: own_ident(request.ident_dst.as_ref())?,
+    };
+    if idents.src.is_none() && idents.dst.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(idents, GFP_KERNEL)?))
+}
+
 /// Says which inner packets may come out of the inbound tunnel that the SAID's group ends in.
 fn set_policy(
     context: &mut Context<'_>,
     request: &AddFlow<'_>,
     selector: &Selector,
-) -> Result<(), Errno> {
+) -> core::result::Result<(), Errno> {
     let control = &mut *context.control;
     let sa = control.sadb.get(&request.said).ok_or(Errno::Enoent)?;
     let tunnel = control
@@ -68,10 +106,10 @@ fn set_policy(
 pub(super) fn delete(context: &mut Context<'_>, request: &DelFlow<'_>, buf: &mut [u8]) -> Outcome {
     let eroutes = &mut context.control.eroutes;
     match &request.action {
-        DelAction::Clear => eroutes.clear(),
+        DelAction::Clear => context.lost = eroutes.clear(),
         DelAction::Delete(flow) => {
             let selector = selector(flow).ok_or(Errno::Einval)?;
-            eroutes.delete(&selector).in_band()?;
+            context.lost = eroutes.delete(&selector).in_band()?.len();
         }
         // The policy goes with its SA.
         DelAction::Policy(_) => {}

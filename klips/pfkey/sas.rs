@@ -2,10 +2,13 @@
 
 //! GETSPI, ADD, UPDATE, DELETE, GET and FLUSH.
 
-use super::{current, info, limits, Answer, Audience, Context, InBand, Outcome};
+use super::{
+    current, info, lent_ident, limits, own_ident, Answer, Audience, Context, InBand, Outcome,
+};
 use crate::{
     kapi::{crypto, net::route, time},
-    sadb::sa::{Blueprint, Ident, Limit, Sa},
+    sadb::sa::{Blueprint, Limit, Sa},
+    sysctl::klips_debug,
     xform::{esp::Esp, Xform},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -16,7 +19,7 @@ use klips_core::{
         reply::{self, SaReport},
         request::{FlushScope, GetSpi, NatT, SaParams, SaRef},
     },
-    sa::{suite, Lifetimes, State, Window},
+    sa::{suite, Lifetimes, State},
     said::{SaProto, Said},
 };
 
@@ -42,10 +45,25 @@ pub(super) fn get_spi(context: &mut Context<'_>, request: &GetSpi, buf: &mut [u8
     };
     let sa = Sa::new(blueprint).in_band()?;
     context.control.sadb.insert(sa.clone()).in_band()?;
+    watch(context, &sa);
     Answer::new(
         Audience::All,
         reply::get_spi(buf, context.env.header(), request, &info(&sa)),
     )
+}
+
+/// Has time watched over an SA that it can end.
+fn watch(context: &mut Context<'_>, sa: &Arc<Sa>) {
+    klips_debug!(
+        context.ns,
+        Spi,
+        "spi: {} from {} ref {}",
+        sa.said(),
+        sa.fixed.src,
+        sa.fixed.saref
+    );
+    context.control.sadb.set_deadline(sa, time::uptime_secs());
+    context.timed = true;
 }
 
 /// An SPI of the range that no SA has.
@@ -90,7 +108,7 @@ fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
         flags: u32::from(inbound),
         saref: context.control.sadb.new_saref(),
         refhim: 0,
-        window: Window::default(),
+        window: 0,
         life: Lifetimes::added(time::uptime_secs()),
         ident_src: None,
         ident_dst: None,
@@ -100,25 +118,6 @@ fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
         nat_oa: None,
         xform: Xform::None,
     }
-}
-
-fn own(ident: Option<&ext::Ident<'_>>) -> Result<Option<Ident>> {
-    let Some(ident) = ident else { return Ok(None) };
-    let mut data = KVec::with_capacity(ident.data.len(), GFP_KERNEL)?;
-    data.extend_from_slice(ident.data, GFP_KERNEL)?;
-    Ok(Some(Ident {
-        kind: ident.kind,
-        id: ident.id,
-        data,
-    }))
-}
-
-fn lent(ident: Option<&Ident>) -> Option<ext::Ident<'_>> {
-    ident.map(|i| ext::Ident {
-        kind: i.kind,
-        id: i.id,
-        data: &i.data,
-    })
 }
 
 /// The key, or an empty one.
@@ -184,10 +183,10 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
         flags: params.sa.flags | base.flags,
         saref: if saref.me != 0 { saref.me } else { base.saref },
         refhim: saref.him,
-        window: Window::new(params.sa.window_size()).ok_or(Errno::Einval)?,
+        window: params.sa.window_size(),
         life: lifetimes(params, time::uptime_secs()),
-        ident_src: own(params.ident_src.as_ref()).in_band()?,
-        ident_dst: own(params.ident_dst.as_ref()).in_band()?,
+        ident_src: own_ident(params.ident_src.as_ref()).in_band()?,
+        ident_dst: own_ident(params.ident_dst.as_ref()).in_band()?,
         nat_kind: params.nat_t.kind.unwrap_or(0),
         nat_sport: params.nat_t.sport.unwrap_or(0),
         nat_dport: params.nat_t.dport.unwrap_or(0),
@@ -211,8 +210,8 @@ fn report<'a>(sa: &'a Sa) -> SaReport<'a> {
         current: Some(current(&life)),
         hard: some(limits(&life, Limit::Hard)),
         soft: some(limits(&life, Limit::Soft)),
-        ident_src: lent(sa.fixed.ident_src.as_ref()),
-        ident_dst: lent(sa.fixed.ident_dst.as_ref()),
+        ident_src: lent_ident(sa.fixed.ident_src.as_ref()),
+        ident_dst: lent_ident(sa.fixed.ident_dst.as_ref()),
         nat_t: NatT {
             kind: natted.then_some(sa.fixed.nat_kind),
             sport: natted.then_some(sport),
@@ -233,6 +232,7 @@ pub(super) fn add(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut [u
     let blueprint = blueprint(context, params)?;
     let sa = Sa::new(blueprint).in_band()?;
     context.control.sadb.insert(sa.clone()).in_band()?;
+    watch(context, &sa);
     Answer::new(
         Audience::All,
         reply::add(buf, context.env.header(), &report(&sa)),
@@ -269,7 +269,15 @@ fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<A
         blueprint.refhim = old.fixed.refhim;
     }
     let sa = Sa::new(blueprint).in_band()?;
+    if let (Xform::Esp(new), Xform::Esp(old_esp)) = (&sa.fixed.xform, &old.fixed.xform) {
+        if new.has_key_of(old_esp) {
+            // Under one key no number may be sent twice, nor taken twice.
+            let last = old.hot(|hot| hot.window.head().last());
+            sa.hot(|hot| hot.window.resume(last));
+        }
+    }
     context.control.sadb.replace(sa.clone()).in_band()?;
+    watch(context, &sa);
     Ok(sa)
 }
 

@@ -9,14 +9,19 @@ use crate::{
         sock::{KeySocket, Socket, SocketRef, Tables},
     },
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
+use klips_core::said::SaProto;
 
 /// What the module keeps for each socket.
 #[derive(Default)]
 pub(crate) struct PfKey {
     /// Bit `n`: registered for satype `n`.
     registered: AtomicU32,
+    /// A number of its own, from 1.
+    number: AtomicU64,
+    /// The process that made it.
+    pid: AtomicU32,
 }
 
 impl PfKey {
@@ -40,37 +45,78 @@ pub(super) enum Audience {
     Registered(u8),
     /// The requester.
     Sender,
+    /// Nobody.
+    Nobody,
 }
 
 /// The open sockets of a namespace.
-pub(crate) struct Listeners(KVec<SocketRef<PfKey>>);
+pub(crate) struct Listeners {
+    list: KVec<SocketRef<PfKey>>,
+    numbers: u64,
+}
 
 impl Listeners {
     /// None.
     pub(crate) fn new() -> Self {
-        Self(KVec::new())
-    }
-
-    /// Queues `message` to `audience`. A listener whose queue is full misses it; the request does not suffer.
-    pub(super) fn send(&self, message: &[u8], audience: &Audience, sender: &Socket<PfKey>) {
-        for sock in self.0.iter() {
-            let hears = match audience {
-                Audience::All => true,
-                Audience::Registered(satype) => sock.data().is_registered(*satype),
-                Audience::Sender => sock.is(sender),
-            };
-            if hears {
-                let _ = sock.queue(message);
-            }
+        Self {
+            list: KVec::new(),
+            numbers: 0,
         }
     }
 
-    /// Queues `message` to every socket.
-    pub(super) fn broadcast(&self, message: &[u8]) {
-        for sock in self.0.iter() {
-            let _ = sock.queue(message);
-        }
+    /// Queues `message` to `audience`; returns how many got it. A listener whose queue is full misses it; nobody else
+    /// suffers.
+    pub(super) fn send(
+        &self,
+        message: &[u8],
+        audience: &Audience,
+        sender: Option<&Socket<PfKey>>,
+    ) -> usize {
+        let hears = |sock: &&SocketRef<PfKey>| match audience {
+            Audience::All => true,
+            Audience::Registered(satype) => sock.data().is_registered(*satype),
+            Audience::Nobody => false,
+            Audience::Sender => sender.is_some_and(|sender| sock.is(sender)),
+        };
+        self.list
+            .iter()
+            .filter(hears)
+            .filter(|sock| sock.queue(message).is_ok())
+            .count()
     }
+
+    /// The number of the socket made next after number `last`.
+    pub(crate) fn after(&self, last: u64) -> Option<u64> {
+        let numbers = self
+            .list
+            .iter()
+            .map(|s| s.data().number.load(Ordering::Relaxed));
+        numbers.filter(|n| *n > last).min()
+    }
+
+    /// Process and registrations (bit `n`: satype `n`) of the socket with this number.
+    pub(crate) fn describe(&self, number: u64) -> Option<(u32, u32)> {
+        let data = self
+            .list
+            .iter()
+            .map(|s| s.data())
+            .find(|d| d.number.load(Ordering::Relaxed) == number)?;
+        Some((
+            data.pid.load(Ordering::Relaxed),
+            data.registered.load(Ordering::Relaxed),
+        ))
+    }
+
+    /// How many sockets are registered for `satype`.
+    pub(super) fn listeners(&self, satype: u8) -> u32 {
+        let n = self.list.iter().filter(|s| s.data().is_registered(satype));
+        u32::try_from(n.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// The process that asks, as its own PID namespace knows it.
+fn current_pid() -> u32 {
+    u32::try_from(kernel::current!().tgid_nr_ns(None)).unwrap_or(0)
 }
 
 static TABLES: Tables<PfKey> = Tables::new();
@@ -82,8 +128,11 @@ impl KeySocket for PfKey {
 
     fn open(sock: &Socket<Self>) -> Result {
         let ns = netns::instance_arc::<Instance>(sock.net()).ok_or(ENODEV)?;
-        let mut sockets = ns.tables.sockets.lock();
-        sockets.0.push(sock.hold(), GFP_KERNEL)?;
+        let mut sockets = ns.sockets.lock();
+        sockets.numbers = sockets.numbers.wrapping_add(1);
+        sock.data().number.store(sockets.numbers, Ordering::Relaxed);
+        sock.data().pid.store(current_pid(), Ordering::Relaxed);
+        sockets.list.push(sock.hold(), GFP_KERNEL)?;
         Ok(())
     }
 
@@ -95,9 +144,11 @@ impl KeySocket for PfKey {
         let Some(ns) = netns::instance_arc::<Instance>(sock.net()) else {
             return;
         };
-        let mut sockets = ns.tables.sockets.lock();
-        if let Some(i) = sockets.0.iter().position(|s| s.is(sock)) {
-            let _ = sockets.0.remove(i);
+        let mut sockets = ns.sockets.lock();
+        if let Some(i) = sockets.list.iter().position(|s| s.is(sock)) {
+            let _ = sockets.list.remove(i);
         }
+        ns.traps
+            .set_listeners(sockets.listeners(SaProto::Esp.satype()));
     }
 }

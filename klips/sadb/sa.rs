@@ -12,14 +12,14 @@ use crate::{
 };
 use core::{
     net::IpAddr,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicU8, Ordering},
+    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
 };
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     addr::{addr_bits, Family},
     eroute::Key,
     pfkey::types::natt_type,
-    sa::{Expiry, Lifetimes, ReplayError, State, Window},
+    sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State},
     said::{SaProto, Said},
     text::NatEncap,
 };
@@ -56,7 +56,7 @@ impl Policy {
 /// What packets change.
 pub(crate) struct Hot {
     /// Sequence numbers.
-    pub(crate) window: Window,
+    pub(crate) window: Replay<KVec<u64>>,
     /// Counters and limits.
     pub(crate) life: Lifetimes,
     /// A soft limit was reported.
@@ -87,7 +87,7 @@ pub(crate) struct Blueprint {
     pub(crate) flags: u32,
     pub(crate) saref: u32,
     pub(crate) refhim: u32,
-    pub(crate) window: Window,
+    pub(crate) window: u16,
     pub(crate) life: Lifetimes,
     pub(crate) ident_src: Option<Ident>,
     pub(crate) ident_dst: Option<Ident>,
@@ -112,6 +112,8 @@ pub(crate) struct Sa {
     /// The SA before this one. Written under the namespace's mutex.
     #[pin]
     prev: BhLock<Option<Said>>,
+    /// When the database looks at it again, seconds of uptime; 0: not by itself. Written under the namespace's mutex.
+    deadline: AtomicU64,
     /// Inbound policy (IPIP only).
     pub(crate) policy: Rcu<Policy>,
     #[pin]
@@ -129,7 +131,7 @@ impl Sa {
     /// Makes an SA that nobody can find yet. Process context.
     pub(crate) fn new(blueprint: Blueprint) -> Result<Arc<Self>> {
         let hot = Hot {
-            window: blueprint.window,
+            window: replay(blueprint.window)?,
             life: blueprint.life,
             soft_reported: false,
             ooo_errs: 0,
@@ -153,6 +155,7 @@ impl Sa {
                 nat_dport: AtomicU16::new(dport),
                 next: Rcu::empty(),
                 prev <- BhLock::new(None),
+                deadline: AtomicU64::new(0),
                 policy: Rcu::empty(),
                 hot <- BhLock::new(hot),
             }),
@@ -234,6 +237,43 @@ impl Sa {
         self.prev.with(|prev| *prev = said);
     }
 
+    /// The deadline that the database noted; none afterwards.
+    pub(crate) fn take_deadline(&self) -> Option<u64> {
+        let at = self.deadline.swap(0, Ordering::Relaxed);
+        (at != 0).then_some(at)
+    }
+
+    /// Notes the deadline under which the database has the SA.
+    pub(crate) fn set_deadline(&self, at: Option<u64>) {
+        self.deadline.store(at.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// When time may end or age the SA, seconds of uptime.
+    pub(crate) fn next_deadline(&self, now: u64) -> Option<u64> {
+        self.hot(|hot| match self.state() {
+            State::Larval => Some(hot.life.addtime.count.saturating_add(LARVAL_SECONDS)),
+            State::Dead => None,
+            _ => hot.life.next_deadline(now, hot.soft_reported),
+        })
+    }
+
+    /// Looks whether time has passed a limit, which ends or ages the SA.
+    pub(crate) fn time_is_up(&self, now: u64) -> Option<Limit> {
+        let state = self.state();
+        let limit = self.hot(|hot| {
+            if state == State::Larval {
+                let age = now.saturating_sub(hot.life.addtime.count);
+                return (age >= LARVAL_SECONDS).then_some(Limit::Hard);
+            }
+            match hot.life.check(now) {
+                Expiry::Hard(_) => Some(Limit::Hard),
+                expiry => Self::soft(hot, expiry),
+            }
+        });
+        self.apply(limit);
+        limit
+    }
+
     /// Looks at, or changes, what packets change. Short, no sleeping.
     #[inline]
     pub(crate) fn hot<R>(&self, f: impl FnOnce(&mut Hot) -> R) -> R {
@@ -252,7 +292,7 @@ impl Sa {
             Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
             expiry => {
                 let limit = Self::soft(hot, expiry);
-                if counts_ivs && hot.window.last() == u32::MAX {
+                if counts_ivs && hot.window.head().last() == u32::MAX {
                     return (Err(Discard::TxSeqExhausted), Some(Limit::Hard));
                 }
                 match hot.window.take() {
@@ -320,7 +360,7 @@ impl Sa {
 
     fn refuse(
         hot: &mut Hot,
-        f: impl FnOnce(&mut Window) -> core::result::Result<(), ReplayError>,
+        f: impl FnOnce(&mut Replay<KVec<u64>>) -> core::result::Result<(), ReplayError>,
     ) -> core::result::Result<(), Discard> {
         f(&mut hot.window).map_err(|e| {
             hot.ooo_errs = hot.ooo_errs.saturating_add(1);
@@ -346,6 +386,17 @@ impl Sa {
             None => {}
         }
     }
+}
+
+/// The sequence state of an SA with a replay window of `size` packets. `EINVAL`: larger than windows can be.
+fn replay(size: u16) -> Result<Replay<KVec<u64>>> {
+    let words = Replay::<KVec<u64>>::words(size);
+    let ring = if words > 0 {
+        Some(KVec::from_elem(0, words, GFP_KERNEL)?)
+    } else {
+        None
+    };
+    Replay::new(size, ring).ok_or(EINVAL)
 }
 
 impl Keyed for Sa {

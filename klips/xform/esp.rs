@@ -31,6 +31,8 @@ const ESP: u8 = 50;
 pub(crate) struct Esp {
     suite: Suite,
     aead: Aead,
+    /// To tell whether an SA that is made anew has the old one's key.
+    key: Secret,
     /// Where the IVs of a counter mode begin.
     iv_base: u64,
 }
@@ -64,8 +66,14 @@ impl Esp {
         Ok(Self {
             suite,
             aead,
+            key,
             iv_base: u64::from_ne_bytes(base),
         })
+    }
+
+    /// Whether both run the same algorithms with the same keys.
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        self.suite == other.suite && self.key.is(&other.key)
     }
 
     /// Hash size in bits as the listing shows it.

@@ -99,6 +99,26 @@ pub fn plan(
     })
 }
 
+/// The longest inner packet, in bytes, whose outer packet is at most `phys_mtu`; `header_len` is that of its IP header.
+///
+/// `steps` makes the steps anew for every try. 0 if not even a bare header fits.
+pub fn largest_inner<I: IntoIterator<Item = Step>>(
+    steps: impl Fn() -> I,
+    phys_mtu: usize,
+    header_len: usize,
+) -> usize {
+    // Padding repeats after a cipher's block, at most 256: the answer is close below the first guess.
+    let fits = |len: usize| matches!(plan(steps(), len, header_len), Ok(p) if p.total_len <= phys_mtu);
+    let Ok(bare) = plan(steps(), header_len, header_len) else {
+        return 0;
+    };
+    let guess = phys_mtu.saturating_sub(bare.headroom);
+    (0..=512)
+        .filter_map(|less| guess.checked_sub(less))
+        .find(|len| *len >= header_len && fits(*len))
+        .unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +144,19 @@ mod tests {
         block: 4,
         icv_len: 16,
     };
+
+    #[test]
+    fn the_largest_inner_packet_fits_and_one_more_byte_does_not() {
+        for esp in [DES3_MD5, AES_SHA1, AES_SHA2, GCM] {
+            for mtu in 576..1600 {
+                let largest = largest_inner(|| [TUNNEL, esp], mtu, 20);
+                let outer = |len| plan([TUNNEL, esp], len, 20).unwrap().total_len;
+                assert!(outer(largest) <= mtu && outer(largest + 1) > mtu, "{esp:?} {mtu}");
+            }
+        }
+        assert_eq!(largest_inner(|| [TUNNEL, DES3_MD5], 1500, 20), 1446);
+        assert_eq!(largest_inner(|| [TUNNEL, GCM], 60, 20), 0);
+    }
 
     #[test]
     fn classic_mtu_of_a_3des_md5_tunnel() {

@@ -120,6 +120,8 @@ discards! {
     RxInnerMismatch, "rx_inner_mismatch", RX_DROP;
     /// Received: the inner packet is not an IP packet, or shorter than it says.
     RxBadInner, "rx_bad_inner", RX_DROP;
+    /// Received: in clear, though an eroute says that it must come protected.
+    RxPlaintext, "rx_plaintext", RX_DROP;
     /// Received: out of memory.
     RxNoMemory, "rx_no_memory", RX_DROP;
     /// Received: the crypto layer failed for a reason of its own.

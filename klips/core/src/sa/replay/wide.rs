@@ -82,6 +82,17 @@ impl<S: DerefMut<Target = [u64]>> Replay<S> {
         })
     }
 
+    /// Goes on where another window of the same key stands: numbers up to `last` count as used, whichever of them were.
+    pub fn resume(&mut self, last: u32) {
+        self.head.last = last;
+        self.head.bitmap = if last == 0 { 0 } else { u64::MAX };
+        if last != 0 {
+            for word in self.ring.iter_mut().flat_map(|ring| ring.iter_mut()) {
+                *word = u64::MAX;
+            }
+        }
+    }
+
     /// Whether a received number is new; changes nothing.
     ///
     /// # Errors
@@ -192,6 +203,26 @@ mod tests {
         assert_eq!(replay.check(68), Err(ReplayError::TooOld));
         assert_eq!(replay.head().bitmap(), 1);
         assert_eq!(replay.take(), Ok(101));
+    }
+
+    #[test]
+    fn resumed_windows_take_nothing_old() {
+        for size in [1, 32, 64, 65, 1000, 4096] {
+            let mut replay = replay(size);
+            replay.resume(5000);
+            for seq in 1..=5000 {
+                assert!(replay.check(seq).is_err(), "{size} {seq}");
+            }
+            assert_eq!(replay.advance(5001), Ok(()));
+            assert_eq!(replay.advance(5001), Err(ReplayError::Seen));
+            assert_eq!(replay.advance(9000), Ok(()));
+            assert_eq!(replay.check(8999).is_ok(), size > 1);
+            assert!(replay.check(5000).is_err());
+        }
+        let mut fresh = replay(64);
+        fresh.resume(0);
+        assert_eq!(fresh.check(1), Ok(()));
+        assert_eq!(fresh.take(), Ok(1));
     }
 
     #[test]

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Refusing cleartext that ought to have come protected.
+//!
+//! An eroute that protects what goes from A to B says that what comes from B to A is protected too. Without this check a
+//! packet with a forged source would be taken in clear where the tunnel's own would be.
+
+use crate::{
+    error::Discard,
+    instance::Instance,
+    kapi::net::{dev::Port, netfilter::Inspector, netns},
+};
+use kernel::sync::rcu;
+use klips_core::{
+    eroute::{is_ike_or_ipsec, Key, Verdict},
+    wire::flow,
+};
+
+/// Looks at what comes in by devices that an ipsecN device is attached to.
+pub(crate) struct Ingress;
+
+impl Inspector for Ingress {
+    fn admits(port: &Port, head: &[u8], len: usize) -> bool {
+        let guard = rcu::read_lock();
+        let Some(ns) = netns::instance::<Instance>(port.net(), &guard) else {
+            return true;
+        };
+        if !ns.sysctl.inbound_policy_check() {
+            return true;
+        }
+        let Some(dev) = ns.device_on(port, &guard) else {
+            return true;
+        };
+        // What is not a packet at all is for the stack to say.
+        let Ok(flow) = flow::classify_head(head, len) else {
+            return true;
+        };
+        if is_ike_or_ipsec(&flow) || is_ike_or_ipsec(&flow.reversed()) {
+            return true;
+        }
+        let eroute = ns.eroutes.lookup(&Key::from_flow(&flow.reversed()), &guard);
+        let protected =
+            eroute.is_some_and(|e| matches!(Verdict::from(e.spec.said), Verdict::Protect(_)));
+        if protected {
+            dev.data().discard(Discard::RxPlaintext);
+        }
+        !protected
+    }
+}
