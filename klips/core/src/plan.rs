@@ -108,7 +108,8 @@ pub fn largest_inner<I: IntoIterator<Item = Step>>(
     header_len: usize,
 ) -> usize {
     // Padding repeats after a cipher's block, at most 256: the answer is close below the first guess.
-    let fits = |len: usize| matches!(plan(steps(), len, header_len), Ok(p) if p.total_len <= phys_mtu);
+    let fits =
+        |len: usize| matches!(plan(steps(), len, header_len), Ok(p) if p.total_len <= phys_mtu);
     let Ok(bare) = plan(steps(), header_len, header_len) else {
         return 0;
     };
@@ -151,7 +152,10 @@ mod tests {
             for mtu in 576..1600 {
                 let largest = largest_inner(|| [TUNNEL, esp], mtu, 20);
                 let outer = |len| plan([TUNNEL, esp], len, 20).unwrap().total_len;
-                assert!(outer(largest) <= mtu && outer(largest + 1) > mtu, "{esp:?} {mtu}");
+                assert!(
+                    outer(largest) <= mtu && outer(largest + 1) > mtu,
+                    "{esp:?} {mtu}"
+                );
             }
         }
         assert_eq!(largest_inner(|| [TUNNEL, DES3_MD5], 1500, 20), 1446);
