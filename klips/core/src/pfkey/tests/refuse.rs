@@ -665,7 +665,7 @@ const REPLIES: &[Row] = &[
 
 #[test]
 fn tables() {
-    let bits = |numbers: &[u16]| numbers.iter().fold(0u64, |all, number| all | 1 << number);
+    let bits = |numbers: &[u16]| numbers.iter().fold(0u64, |all, number| all | (1 << number));
     let same = |row: &Row, rule: dialect::Rule| {
         assert_eq!(rule.required, bits(row.1), "{row:?}");
         assert_eq!(rule.permitted, bits(row.1) | bits(row.2), "{row:?}");
