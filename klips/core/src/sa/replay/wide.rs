@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(replay.advance(4001), Err(ReplayError::Seen));
         assert_eq!(replay.advance(4937), Ok(()));
         assert_eq!(replay.advance(4936), Ok(()));
-        assert_eq!(replay.head().bitmap(), 1 | 1 << 63);
+        assert_eq!(replay.head().bitmap(), 1 | (1 << 63));
         assert_eq!(replay.advance(5001), Ok(()));
         assert_eq!(replay.check(4001), Err(ReplayError::TooOld));
         assert_eq!(replay.check(4936), Err(ReplayError::Seen));
