@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs;
 
-use klips_core::said::Said;
+use klips_core::said::{SaProto, Said};
 use klips_core::text::SpigrpRow;
 
 use crate::json::Value;
@@ -50,9 +50,22 @@ impl KnownSas {
         self.groups().contains_key(said)
     }
 
-    /// The SA of this name and those behind it.
-    pub(crate) fn group(&self, said: &Said) -> Option<&[Said]> {
-        self.groups().get(said).map(Vec::as_slice)
+    /// The SA of this name and those around it, from the inside out.
+    ///
+    /// The table lists inbound groups as packets meet them, from the outside in: a tunnel that is the last of its group
+    /// is the innermost all the same.
+    pub(crate) fn group(&self, said: &Said) -> Option<Vec<Said>> {
+        let own = self.groups().get(said)?;
+        let alone = own.len() == 1 && said.proto == SaProto::Ipip;
+        let inbound = self
+            .groups()
+            .values()
+            .filter(|group| alone && group.last() == Some(said))
+            .max_by_key(|group| group.len());
+        Some(match inbound {
+            Some(group) => group.iter().rev().copied().collect(),
+            None => own.clone(),
+        })
     }
 
     fn groups(&self) -> &HashMap<Said, Group> {
@@ -73,8 +86,11 @@ mod tests {
         let known = KnownSas::of(text);
         let tunnel = Said::parse("tun0x1002@192.168.1.2").unwrap();
         let esp = Said::parse("esp0x1234@192.168.1.2").unwrap();
-        assert_eq!(known.group(&tunnel), Some([tunnel, esp].as_slice()));
-        assert_eq!(known.group(&esp), Some([esp].as_slice()));
+        assert_eq!(known.group(&tunnel), Some(vec![tunnel, esp]));
+        assert_eq!(known.group(&esp), Some(vec![esp]));
+        let inbound =
+            KnownSas::of("esp0x1234@192.168.1.2 tun0x1002@192.168.1.2 \ntun0x1002@192.168.1.2 \n");
+        assert_eq!(inbound.group(&tunnel), Some(vec![tunnel, esp]));
         assert!(!known.contains(&Said::parse("esp0x1235@192.168.1.2").unwrap()));
         let json = group_json(text.lines().next().unwrap()).unwrap();
         let want = r#"{"members":["tun0x1002@192.168.1.2","esp0x1234@192.168.1.2"]}"#;

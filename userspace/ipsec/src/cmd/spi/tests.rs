@@ -42,7 +42,14 @@ fn sent(line: &str, pid: u32) -> String {
 
 #[test]
 fn nothing_asked_for_is_the_list() {
-    for line in ["", "--debug", "--label x", "--listenreply", "--saref 5"] {
+    for line in [
+        "",
+        "--debug",
+        "--label x",
+        "--listenreply",
+        "--saref",
+        "--sarefme 5",
+    ] {
         assert!(matches!(action(line), Action::List(_)), "{line}");
     }
 }
@@ -110,7 +117,7 @@ fn gcm_sends_one_key() {
 fn everything_else_has_its_extension() {
     let line = format!(
         "{SAID} --esp aes-sha1-96 --enckey {K16} --authkey {K20} --life hard-bytes=4096,soft-packets=3 --natt nonesp \
-         --sport 4500 --dport 4501 --outif 3 --saref 5 --saref_him 6 --iv 0x0011223344556677"
+         --sport 4500 --dport 4501 --outif 3 --sarefme 5 --saref_him 6 --iv 0x0011223344556677"
     );
     let want = "02030003 22000000 01000000 07000000
         0300 0100 00001234 00 01 03 0c 00000000 00000000 00000000

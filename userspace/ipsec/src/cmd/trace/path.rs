@@ -217,8 +217,7 @@ fn sas<'a>(first: &Said, world: &'a World) -> Vec<(Said, Option<SaRow<'a>>)> {
     if first.proto == SaProto::Int {
         return Vec::new();
     }
-    let alone = [*first];
-    let group = world.known.group(first).unwrap_or(&alone);
+    let group = world.known.group(first).unwrap_or_else(|| vec![*first]);
     group.iter().map(|said| (*said, world.sa(said))).collect()
 }
 
