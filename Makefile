@@ -21,7 +21,7 @@ man     := $(wildcard userspace/man/*.[58])
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test guest check fmt clippy doc clean help
+.PHONY: all modules tools install uninstall demo test guest bench-core check fmt clippy doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -54,6 +54,10 @@ test:
 ## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
 guest:
 	$(quiet)tests/guest/guest
+
+## bench-core: times the core's tables beside other crates' (criterion); prints memory per entry
+bench-core:
+	$(quiet)$(enter) cargo bench --locked --manifest-path tests/bench-core/Cargo.toml
 
 ## check: formatting, lints, documentation and the audits of the source
 check:
