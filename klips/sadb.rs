@@ -197,7 +197,9 @@ impl SadbWriter {
     }
 
     /// Puts `new` in place of the SA of the same name, in one step for packets; it inherits group and policy.
-    pub(crate) fn replace(&mut self, new: Arc<Sa>) -> Result {
+    ///
+    /// `goes_on`: it has the old one's key, and counts on from where that stops.
+    pub(crate) fn replace(&mut self, new: Arc<Sa>, goes_on: bool) -> Result {
         let said = new.said();
         let old = self.map.get(&said).ok_or(ENOENT)?;
         let entry = MapWriter::prepare(new.clone())?;
@@ -215,6 +217,11 @@ impl SadbWriter {
         new.next.publish(next, &self.yard);
         new.policy.publish(policy, &self.yard);
         new.set_prev(old.prev());
+        if goes_on {
+            // From here on packets that still hold the old SA are refused: between it and the new one no number is used
+            // twice.
+            new.resume(old.hand_over());
+        }
         self.map.put(entry);
         if let Some(prev) = prev {
             prev.next.publish(link, &self.yard);

@@ -31,9 +31,14 @@ pub(crate) struct Sprung {
     pub(crate) dst: Endpoint,
     /// The packets that wait.
     pub(crate) pair: Pair,
+    /// Running number: first come, first served.
+    order: u64,
 }
 
-type Table = FnvIndexMap<Selector, Sprung, PENDING>;
+struct Table {
+    sprung: FnvIndexMap<Selector, Sprung, PENDING>,
+    order: u64,
+}
 
 /// The sprung traps of one namespace, and how many there ever were.
 pub(crate) struct Traps {
@@ -52,8 +57,12 @@ impl Traps {
 
     /// An empty table. Process context.
     pub(crate) fn new() -> Result<Self> {
+        let table = Table {
+            sprung: FnvIndexMap::new(),
+            order: 0,
+        };
         Ok(Self {
-            pending: KBox::pin_init(BhLock::new(Table::new()), GFP_KERNEL)?,
+            pending: KBox::pin_init(BhLock::new(table), GFP_KERNEL)?,
             listeners: AtomicU32::new(0),
             count: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -100,10 +109,12 @@ impl Traps {
             return Err(waiting);
         };
         self.pending.with(|table| {
-            if let Some(sprung) = table.get_mut(&key) {
+            if let Some(sprung) = table.sprung.get_mut(&key) {
                 return Ok(sprung.pair.last.replace(waiting));
             }
+            table.order = table.order.wrapping_add(1);
             let sprung = Sprung {
+                order: table.order,
                 hold,
                 trap: trap.clone(),
                 src,
@@ -113,7 +124,7 @@ impl Traps {
                     last: None,
                 },
             };
-            match table.insert(key, sprung) {
+            match table.sprung.insert(key, sprung) {
                 Ok(_) => Ok(None),
                 Err((_, sprung)) => match sprung.pair.first {
                     Some(waiting) => Err(waiting),
@@ -123,21 +134,22 @@ impl Traps {
         })
     }
 
-    /// A trap that was sprung: what to ask, for which hold. It stays until [`Traps::finish`], so that packets keep
+    /// The trap that was sprung first: what to ask, for which hold. It stays until [`Traps::finish`], so that packets keep
     /// joining it.
     pub(crate) fn next(&self) -> Option<(Selector, Arc<Eroute>, Endpoint, Endpoint)> {
         self.pending.with(|table| {
             table
-                .iter()
-                .next()
-                .map(|(_, s)| (s.hold, s.trap.clone(), s.src, s.dst))
+                .sprung
+                .values()
+                .min_by_key(|s| s.order)
+                .map(|s| (s.hold, s.trap.clone(), s.src, s.dst))
         })
     }
 
     /// The hold is in place, or will never be: takes the packets.
     pub(crate) fn finish(&self, hold: &Selector) -> Pair {
         Self::key(hold)
-            .and_then(|key| self.pending.with(|table| table.remove(&key)))
+            .and_then(|key| self.pending.with(|table| table.sprung.remove(&key)))
             .map_or(Pair::default(), |sprung| sprung.pair)
     }
 }

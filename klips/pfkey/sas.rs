@@ -269,14 +269,16 @@ fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<A
         blueprint.refhim = old.fixed.refhim;
     }
     let sa = Sa::new(blueprint).in_band()?;
-    if let (Xform::Esp(new), Xform::Esp(old_esp)) = (&sa.fixed.xform, &old.fixed.xform) {
-        if new.has_key_of(old_esp) {
-            // Under one key no number may be sent twice, nor taken twice.
-            let last = old.hot(|hot| hot.window.head().last());
-            sa.hot(|hot| hot.window.resume(last));
-        }
-    }
-    context.control.sadb.replace(sa.clone()).in_band()?;
+    // Under one key no number may be sent twice, nor taken twice.
+    let goes_on = match (&sa.fixed.xform, &old.fixed.xform) {
+        (Xform::Esp(new), Xform::Esp(old)) => new.has_key_of(old),
+        _ => false,
+    };
+    context
+        .control
+        .sadb
+        .replace(sa.clone(), goes_on)
+        .in_band()?;
     watch(context, &sa);
     Ok(sa)
 }

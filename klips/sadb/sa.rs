@@ -61,6 +61,8 @@ pub(crate) struct Hot {
     pub(crate) life: Lifetimes,
     /// A soft limit was reported.
     pub(crate) soft_reported: bool,
+    /// Another SA goes on counting from here.
+    handed_over: bool,
     /// Packets that the window refused.
     pub(crate) ooo_errs: u32,
     /// Packets whose ICV was wrong.
@@ -134,6 +136,7 @@ impl Sa {
             window: replay(blueprint.window)?,
             life: blueprint.life,
             soft_reported: false,
+            handed_over: false,
             ooo_errs: 0,
             auth_errs: 0,
             size_errs: 0,
@@ -280,6 +283,19 @@ impl Sa {
         self.hot.with(f)
     }
 
+    /// Ends the SA's numbers for one that goes on with them; returns the last one used.
+    pub(crate) fn hand_over(&self) -> u32 {
+        self.hot(|hot| {
+            hot.handed_over = true;
+            hot.window.head().last()
+        })
+    }
+
+    /// Goes on where another SA handed over.
+    pub(crate) fn resume(&self, last: u32) {
+        self.hot(|hot| hot.window.resume(last));
+    }
+
     /// Whether the next outbound packet may use the SA. `Err` is the reason why not; a limit to report comes with it.
     #[inline]
     pub(crate) fn begin_send(&self) -> (core::result::Result<u32, Discard>, Option<Limit>) {
@@ -291,6 +307,9 @@ impl Sa {
         let (seq, limit) = self.hot(|hot| match hot.life.check(now) {
             Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
             expiry => {
+                if hot.handed_over {
+                    return (Err(Discard::TxSaNotMature), None);
+                }
                 let limit = Self::soft(hot, expiry);
                 if counts_ivs && hot.window.head().last() == u32::MAX {
                     return (Err(Discard::TxSeqExhausted), Some(Limit::Hard));
@@ -362,6 +381,9 @@ impl Sa {
         hot: &mut Hot,
         f: impl FnOnce(&mut Replay<KVec<u64>>) -> core::result::Result<(), ReplayError>,
     ) -> core::result::Result<(), Discard> {
+        if hot.handed_over {
+            return Err(Discard::RxSaNotMature);
+        }
         f(&mut hot.window).map_err(|e| {
             hot.ooo_errs = hot.ooo_errs.saturating_add(1);
             match e {
