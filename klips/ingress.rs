@@ -8,7 +8,7 @@
 use crate::{
     error::Discard,
     instance::Instance,
-    kapi::net::{dev::Port, netfilter::Inspector, netns},
+    kapi::net::{dev::Port, netfilter::Inspector, netns, route},
 };
 use kernel::sync::rcu;
 use klips_core::{
@@ -35,7 +35,8 @@ impl Inspector for Ingress {
         let Ok(flow) = flow::classify_head(head, len) else {
             return true;
         };
-        if is_ike_or_ipsec(&flow) || is_ike_or_ipsec(&flow.reversed()) {
+        // The mirror of what this host's own key management may send: to this host, and to a port of it.
+        if is_ike_or_ipsec(&flow.reversed()) && route::is_local(port.net(), &flow.dst) {
             return true;
         }
         let eroute = ns.eroutes.lookup(&Key::from_flow(&flow.reversed()), &guard);
