@@ -31,15 +31,14 @@ new_keys() { # SUITE
 	done
 }
 
-# Runs a command in a namespace and notes it.
-at() { # NS COMMAND...
-	local ns=$1
-	shift
+# Notes a command.
+note() { # COMMAND...
 	commands+=("$*")
-	ip netns exec "$ns" "$@" || {
-		echo "this failed: $*"
-		return 1
-	}
+}
+
+# Runs what was noted, in a namespace. Words with parentheses are quoted as one would type them.
+run_commands() { # NS
+	ip netns exec "$1" bash -ec 'trap "echo this failed: \$BASH_COMMAND" ERR; '"$(printf '%s\n' "${commands[@]}")"
 }
 
 show_commands() {
@@ -47,57 +46,59 @@ show_commands() {
 	printf '      %s\n' "${commands[@]}" | fold -s -w 112 | sed 's/^\([^ ]\)/          \1/'
 }
 
-klips_esp() { # NS SPI SRC DST SUITE
-	local words=(ipsec spi --af inet --edst "$4" --spi "$2" --proto esp --src "$3" --esp "$5" --enckey "${enc_key[$3]}")
-	case $5 in
-	aes128-sha1) words+=(--authkey "${auth_key[$3]}") ;;
+klips_esp() { # SPI SRC DST SUITE
+	local words=(ipsec spi --af inet --edst "$3" --spi "$1" --proto esp --src "$2" --esp "$4" --enckey "${enc_key[$2]}")
+	case $4 in
+	aes128-sha1) words+=(--authkey "${auth_key[$2]}") ;;
 	esac
-	at "$1" "${words[@]}" --replay_window 64
+	note "${words[@]}" --replay_window 64
 }
 
-klips_tunnel() { # NS SPI SRC DST
-	at "$1" ipsec spi --af inet --edst "$4" --spi "$2" --proto tun --src "$3" --dst "$4" --ip4
+klips_tunnel() { # SPI SRC DST
+	note ipsec spi --af inet --edst "$3" --spi "$1" --proto tun --src "$2" --dst "$3" --ip4
 }
 
 gateway_klips() {
 	local ns=$1 me=$2 peer=$3 net=$4 out_tun=$5 out_spi=$6 in_tun=$7 in_spi=$8 suite=$9 mine=10.1.0.0/24
 	[ "$net" != 10.1.0.0/24 ] || mine=10.2.0.0/24
 	commands=()
-	at "$ns" ipsec tncfg --attach --virtual ipsec0 --physical wan0 &&
-		at "$ns" ip addr add "$me/32" dev ipsec0 &&
-		at "$ns" ip link set ipsec0 up &&
-		at "$ns" ip route add "$net" dev ipsec0 &&
-		klips_tunnel "$ns" "$out_tun" "$me" "$peer" &&
-		klips_esp "$ns" "$out_spi" "$me" "$peer" "$suite" &&
-		at "$ns" ipsec spigrp inet "$peer" "$out_tun" tun inet "$peer" "$out_spi" esp &&
-		klips_tunnel "$ns" "$in_tun" "$peer" "$me" &&
-		klips_esp "$ns" "$in_spi" "$peer" "$me" "$suite" &&
-		at "$ns" ipsec eroute --addin --eraf inet --src "$net" --dst "$mine" --said "tun$in_tun@$me" &&
-		at "$ns" ipsec spigrp inet "$me" "$in_tun" tun inet "$me" "$in_spi" esp &&
-		at "$ns" ipsec eroute --add --eraf inet --src "$mine" --dst "$net" --said "tun$out_tun@$peer"
+	note ipsec tncfg --attach --virtual ipsec0 --physical wan0
+	note ip addr add "$me/32" dev ipsec0
+	note ip link set ipsec0 up
+	note ip route add "$net" dev ipsec0
+	klips_tunnel "$out_tun" "$me" "$peer"
+	klips_esp "$out_spi" "$me" "$peer" "$suite"
+	note ipsec spigrp inet "$peer" "$out_tun" tun inet "$peer" "$out_spi" esp
+	klips_tunnel "$in_tun" "$peer" "$me"
+	klips_esp "$in_spi" "$peer" "$me" "$suite"
+	note ipsec spigrp inet "$me" "$in_tun" tun inet "$me" "$in_spi" esp
+	note ipsec eroute --addin --eraf inet --src "$net" --dst "$mine" --said "tun$in_tun@$me"
+	note ipsec eroute --add --eraf inet --src "$mine" --dst "$net" --said "tun$out_tun@$peer"
+	run_commands "$ns"
 }
 
-xfrm_state() { # NS SPI SRC DST SUITE
-	local words=(ip xfrm state add src "$3" dst "$4" proto esp spi "$2" reqid 1 mode tunnel replay-window 32)
-	case $5 in
-	aes128-sha1) words+=(enc 'cbc(aes)' "${enc_key[$3]}" auth-trunc 'hmac(sha1)' "${auth_key[$3]}" 96) ;;
-	aes128-gcm) words+=(aead 'rfc4106(gcm(aes))' "${enc_key[$3]}" 128) ;;
+xfrm_state() { # SPI SRC DST SUITE
+	local words=(ip xfrm state add src "$2" dst "$3" proto esp spi "$1" reqid 1 mode tunnel replay-window 32)
+	case $4 in
+	aes128-sha1) words+=(enc "'cbc(aes)'" "${enc_key[$2]}" auth-trunc "'hmac(sha1)'" "${auth_key[$2]}" 96) ;;
+	aes128-gcm) words+=(aead "'rfc4106(gcm(aes))'" "${enc_key[$2]}" 128) ;;
 	esac
-	at "$1" "${words[@]}"
+	note "${words[@]}"
 }
 
-xfrm_policy() { # NS DIRECTION NET NET SRC DST
-	at "$1" ip xfrm policy add src "$3" dst "$4" dir "$2" tmpl src "$5" dst "$6" proto esp reqid 1 mode tunnel
+xfrm_policy() { # DIRECTION NET NET SRC DST
+	note ip xfrm policy add src "$2" dst "$3" dir "$1" tmpl src "$4" dst "$5" proto esp reqid 1 mode tunnel
 }
 
 gateway_xfrm() {
 	local ns=$1 me=$2 peer=$3 net=$4 out_spi=$6 in_spi=$8 suite=$9 mine=10.1.0.0/24
 	[ "$net" != 10.1.0.0/24 ] || mine=10.2.0.0/24
 	commands=()
-	at "$ns" ip route add "$net" via "$peer" &&
-		xfrm_state "$ns" "$out_spi" "$me" "$peer" "$suite" &&
-		xfrm_state "$ns" "$in_spi" "$peer" "$me" "$suite" &&
-		xfrm_policy "$ns" out "$mine" "$net" "$me" "$peer" &&
-		xfrm_policy "$ns" in "$net" "$mine" "$peer" "$me" &&
-		xfrm_policy "$ns" fwd "$net" "$mine" "$peer" "$me"
+	note ip route add "$net" via "$peer"
+	xfrm_state "$out_spi" "$me" "$peer" "$suite"
+	xfrm_state "$in_spi" "$peer" "$me" "$suite"
+	xfrm_policy out "$mine" "$net" "$me" "$peer"
+	xfrm_policy in "$net" "$mine" "$peer" "$me"
+	xfrm_policy fwd "$net" "$mine" "$peer" "$me"
+	run_commands "$ns"
 }
