@@ -87,8 +87,9 @@ class Sniffer:
     def next(self, seconds=5, want=lambda packet: True):
         """The next packet that is wanted, or None when the time is over."""
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) >= 0:
-            if not select.select([self._socket], [], [], left)[0]:
+        # With no time at all, what has been caught is looked through all the same.
+        while (left := deadline - time.monotonic()) >= 0 or seconds == 0:
+            if not select.select([self._socket], [], [], max(left, 0))[0]:
                 return None
             packet, place = self._socket.recvfrom(65535)
             if place[1] == ETH_P_IP and want(packet):
