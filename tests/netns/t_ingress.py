@@ -101,6 +101,16 @@ with case("a fragment that is not the first, and a header with options: refused"
     comes(want=False, packet=lambda mark: ipv4(HOST_B, HOST_A, 17, mark, fragment=100))
     comes(want=False, packet=with_options)
 
+with case("IKE, NAT-T and ESP in clear to other machines than the gateway: refused"):
+    comes(sport=500, dport=500, want=False)
+    comes(sport=500, dport=9, want=False)
+    comes(sport=4500, dport=4500, want=False)
+    comes(sport=1234, dport=500, want=False)
+    watch = Watch(gw)
+    for proto in (50, 51):
+        wire.send(ipv4(HOST_B, HOST_A, proto, struct.pack("!II", 0x4711, 1) + bytes(40)))
+    until(lambda: refused(watch) == {"rx_plaintext": 2}, f"ESP and AH are refused: {refused(watch)}", 5)
+
 with case("what no eroute covers comes through"):
     comes(src="10.9.0.1")
     ping(topology.gwB, A)
@@ -147,7 +157,8 @@ with case("between the gateways themselves: IKE, NAT-T and ESP come through, the
     watch = Watch(gw)
     wire.send(ipv4(B, A, 50, struct.pack("!II", 0x4711, 1) + bytes(40)))
     check(not reaches(topology.gwB, A), "an echo request in clear is answered")
-    equal(refused(watch), {"rx_plaintext": 1}, "discarded packets")
+    wire.send(ipv4(B, A, 17, udp(500, 9, b"from port 500, to another")))
+    until(lambda: refused(watch) == {"rx_plaintext": 2}, f"two are refused: {refused(watch)}", 5)
 
 with case("IPv6"):
     only("2001:db8:1::/64", "2001:db8:2::/64")
