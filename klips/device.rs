@@ -57,7 +57,7 @@ pub(crate) struct IpsecDev {
     attached: Rcu<Attachment>,
     /// Name of the physical device that it belongs to, be that there or not.
     wanted: Pin<KBox<BhLock<Option<Name>>>>,
-    /// MTU of the physical device; 0 if detached.
+    /// MTU of the physical device when it was attached; 0 if detached. For the listing alone: packets go by the present one.
     remembered_mtu: AtomicU32,
     stats: DeviceStats,
 }
@@ -182,7 +182,6 @@ pub(crate) fn follow(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: &Port, event: Ev
     let data = dev.data();
     match event {
         Event::Unregister => part(dev, rtnl),
-        Event::ChangeMtu => data.remembered_mtu.store(phys.mtu(), Ordering::Relaxed),
         Event::ChangeAddr => dev.copy_addr(rtnl, phys),
         Event::ChangeName => data.wanted.with(|wanted| *wanted = Some(phys.name())),
         Event::Up => {}

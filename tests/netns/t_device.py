@@ -96,10 +96,10 @@ with case("those that were there from the beginning can go and come as well"):
 
 # The physical device changes.
 
-with case("its MTU changes: the listing tells the new one, the device keeps its own"):
+with case("its MTU changes: the listing tells the new one beside the old, the device keeps its own"):
     attach("ipsec0", "phys0")
     ns.ip("link set ipsec0 up", "link set phys0 mtu 1400")
-    equal(row("ipsec0"), "ipsec0 -> phys0 mtu=16260(1400) -> 1400", TABLE)
+    equal(row("ipsec0"), "ipsec0 -> phys0 mtu=16260(1500) -> 1400", TABLE)
     ns.ip("link set phys0 mtu 1500")
     equal(row("ipsec0"), "ipsec0 -> phys0 mtu=16260(1500) -> 1500", TABLE)
 

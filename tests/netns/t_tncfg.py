@@ -125,6 +125,8 @@ with case("the physical device goes away: detached, and it can go"):
     check("ipsec0 -> NULL" in ns.read(TABLE), ns.read(TABLE))
 
 with case("the physical device moves to another namespace: detached"):
+    # Not to be attached again by itself when the name comes up again.
+    ns.run("ipsec", "tncfg", "--detach", "--virtual", "ipsec0")
     ns.ip("link add phys0 type dummy", "link set phys0 up")
     attach("ipsec0", "phys0")
     ns.run("ip", "link", "set", "phys0", "netns", "1")

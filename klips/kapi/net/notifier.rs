@@ -21,8 +21,6 @@ pub(crate) enum Event {
     Unregister,
     /// It went up.
     Up,
-    /// Its MTU changed.
-    ChangeMtu,
     /// Its address changed.
     ChangeAddr,
     /// Its name changed.
@@ -65,7 +63,6 @@ impl<O: Observer> Block<O> {
         let event = match event as raw::netdev_cmd {
             raw::netdev_cmd_NETDEV_UNREGISTER => Event::Unregister,
             raw::netdev_cmd_NETDEV_UP => Event::Up,
-            raw::netdev_cmd_NETDEV_CHANGEMTU => Event::ChangeMtu,
             raw::netdev_cmd_NETDEV_CHANGEADDR => Event::ChangeAddr,
             raw::netdev_cmd_NETDEV_CHANGENAME => Event::ChangeName,
             _ => return 0,
