@@ -38,7 +38,7 @@ note() { # COMMAND...
 
 # Runs what was noted, in a namespace. Words with parentheses are quoted as one would type them.
 run_commands() { # NS
-	ip netns exec "$1" bash -ec 'trap "echo this failed: \$BASH_COMMAND" ERR; '"$(printf '%s\n' "${commands[@]}")"
+	inside "$1" bash -ec 'trap "echo this failed: \$BASH_COMMAND" ERR; '"$(printf '%s\n' "${commands[@]}")"
 }
 
 show_commands() {

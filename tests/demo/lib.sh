@@ -7,7 +7,13 @@ failures=0
 steps=0
 tmp=
 captures=()
+logs=()
 started=$(date +%s)
+
+# Runs a command in a namespace: as `ip netns exec` does, without a mount namespace, and several times as fast.
+inside() { # NS COMMAND...
+	nsenter --net="/run/netns/$1" "${@:2}"
+}
 
 title() {
 	printf '\n%s\n' "$1"
@@ -44,12 +50,12 @@ what_gateway_a_knows() {
 	[ -e /run/netns/gatewayA ] || return 0
 	for file in tncfg eroute/all spi/all stats/drops; do
 		echo "  gateway A: /proc/net/ipsec/$file"
-		ip netns exec gatewayA cat "/proc/net/ipsec/$file" 2>&1 | grep -v ' 0$' | indent
+		inside gatewayA cat "/proc/net/ipsec/$file" 2>&1 | grep -v ' 0$' | indent
 	done
 	echo "  gateway A: ip -s link show ipsec0"
 	ip -n gatewayA -s link show ipsec0 2>&1 | indent
 	echo "  gateway B: /proc/net/xfrm_stat, without zeros"
-	ip netns exec gatewayB cat /proc/net/xfrm_stat 2>&1 | awk '$2 != 0' | indent
+	inside gatewayB cat /proc/net/xfrm_stat 2>&1 | awk '$2 != 0' | indent
 	echo "  the kernel's log ends:"
 	dmesg 2>/dev/null | tail -n 8 | indent
 }
@@ -59,23 +65,31 @@ show_step() {
 	indent <"$tmp/step"
 }
 
-# capture NS DEVICE DIRECTION FILE [OPTION...]: starts tcpdump and waits until it listens.
+# capture NS DEVICE DIRECTION FILE [OPTION...]: starts tcpdump.
 capture() {
-	local log=$4.log deadline=$((SECONDS + 20))
-	ip netns exec "$1" tcpdump -nn -i "$2" -Q "$3" -s 128 -B 8192 -w "$4" "${@:5}" 2>"$log" &
+	nsenter --net="/run/netns/$1" tcpdump -nn -i "$2" -Q "$3" -s 128 -B 8192 -w "$4" "${@:5}" 2>"$4.log" &
 	captures+=($!)
-	until grep -q 'listening on' "$log" 2>/dev/null || [ $SECONDS -ge $deadline ]; do
-		sleep 0.05
+	logs+=("$4.log")
+}
+
+# Waits until all captures listen.
+await_captures() {
+	local log deadline=$((SECONDS + 20))
+	for log in "${logs[@]}"; do
+		until grep -q 'listening on' "$log" 2>/dev/null || [ $SECONDS -ge $deadline ]; do
+			sleep 0.05
+		done
 	done
 }
 
 # The kernel hands packets to tcpdump in blocks, at the latest after a second; then it is ended.
 end_captures() {
 	[ ${#captures[@]} -gt 0 ] || return 0
-	sleep 1.2
+	sleep 1.1
 	kill -INT "${captures[@]}" 2>/dev/null
 	wait "${captures[@]}" 2>/dev/null
 	captures=()
+	logs=()
 }
 
 forget_hosts() {
