@@ -58,14 +58,36 @@ klips_tunnel() { # SPI SRC DST
 	note ipsec spi --af inet --edst "$3" --spi "$1" --proto tun --src "$2" --dst "$3" --ip4
 }
 
+# What a gateway was in the last round, by namespace.
+declare -A was
+
+# Forgets the last round's SAs and policies; takes the route into the tunnel away when the gateway changes its kind.
+note_forgetting() { # NS KIND NET
+	case ${was[$1]-} in
+	klips)
+		note ipsec eroute --clear
+		note ipsec spi --clear
+		;;
+	xfrm)
+		note ip xfrm policy flush
+		note ip xfrm state flush
+		;;
+	*) return ;;
+	esac
+	[ "${was[$1]}" = "$2" ] || note ip route del "$3"
+}
+
 gateway_klips() {
 	local ns=$1 me=$2 peer=$3 net=$4 out_tun=$5 out_spi=$6 in_tun=$7 in_spi=$8 suite=$9 mine=10.1.0.0/24
 	[ "$net" != 10.1.0.0/24 ] || mine=10.2.0.0/24
 	commands=()
-	note ipsec tncfg --attach --virtual ipsec0 --physical wan0
-	note ip addr add "$me/32" dev ipsec0
-	note ip link set ipsec0 up
-	note ip route add "$net" dev ipsec0
+	note_forgetting "$ns" klips "$net"
+	if [ "${was[$ns]-}" != klips ]; then
+		note ipsec tncfg --attach --virtual ipsec0 --physical wan0
+		note ip addr add "$me/32" dev ipsec0
+		note ip link set ipsec0 up
+		note ip route add "$net" dev ipsec0
+	fi
 	klips_tunnel "$out_tun" "$me" "$peer"
 	klips_esp "$out_spi" "$me" "$peer" "$suite"
 	note ipsec spigrp inet "$peer" "$out_tun" tun inet "$peer" "$out_spi" esp
@@ -94,7 +116,8 @@ gateway_xfrm() {
 	local ns=$1 me=$2 peer=$3 net=$4 out_spi=$6 in_spi=$8 suite=$9 mine=10.1.0.0/24
 	[ "$net" != 10.1.0.0/24 ] || mine=10.2.0.0/24
 	commands=()
-	note ip route add "$net" via "$peer"
+	note_forgetting "$ns" xfrm "$net"
+	[ "${was[$ns]-}" = xfrm ] || note ip route add "$net" via "$peer"
 	xfrm_state "$out_spi" "$me" "$peer" "$suite"
 	xfrm_state "$in_spi" "$peer" "$me" "$suite"
 	xfrm_policy out "$mine" "$net" "$me" "$peer"
