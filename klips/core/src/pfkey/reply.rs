@@ -14,7 +14,7 @@ use super::errno::Errno;
 use super::ext::{Alg, Endpoint, Ident, Lifetime, SaInfo, SarefPair};
 use super::layout::{Comb, Header};
 use super::request::{AddFlow, DelAction, DelFlow, Flow, GetSpi, Grpsa, NatT, SaRef};
-use super::types::{alg, flags, state, ExtType, MsgType, REPLAY_MAX};
+use super::types::{alg, flags, state, ExtType, MsgType, REF_LIMIT, REPLAY_MAX};
 use crate::said::{SaProto, Said};
 
 /// A message in the buffer it was written to.
@@ -51,6 +51,15 @@ fn start<'b>(buf: &'b mut [u8], to: &Header, kind: MsgType) -> Builder<'b> {
     Builder::new(buf, kind, to.satype, Origin::of(to))
 }
 
+/// An SA as clients take it: they refuse the whole message over a larger reference, which SAREF can tell.
+fn told(sa: &SaInfo) -> SaInfo {
+    let small = |reference: &u32| *reference < REF_LIMIT;
+    SaInfo {
+        reference: Some(sa.reference).filter(small).unwrap_or(0),
+        ..*sa
+    }
+}
+
 /// A request failed: the header of `to` and the errno. It goes to every PF_KEY socket.
 pub fn error<'b>(buf: &'b mut [u8], to: &Header, errno: Errno) -> Message<'b> {
     let mut b = Builder::with_header(buf, *to);
@@ -69,7 +78,7 @@ pub fn echo<'b>(buf: &'b mut [u8], request: &Envelope<'_>, errno: Option<Errno>)
 pub fn get_spi<'b>(buf: &'b mut [u8], to: &Header, request: &GetSpi, sa: &SaInfo) -> Message<'b> {
     let sa = SaInfo {
         state: state::LARVAL,
-        ..*sa
+        ..told(sa)
     };
     let mut b = start(buf, to, MsgType::GetSpi);
     b.sa(ExtType::Sa, &sa)
@@ -114,7 +123,7 @@ pub fn get<'b>(buf: &'b mut [u8], to: &Header, report: &SaReport<'_>) -> Message
 }
 
 fn put_report(b: &mut Builder<'_>, report: &SaReport<'_>) {
-    b.sa(ExtType::Sa, &report.sa)
+    b.sa(ExtType::Sa, &told(&report.sa))
         .lifetime(ExtType::LifetimeCurrent, report.current.as_ref())
         .lifetime(ExtType::LifetimeHard, report.hard.as_ref())
         .lifetime(ExtType::LifetimeSoft, report.soft.as_ref())
@@ -137,7 +146,7 @@ pub fn delete<'b>(buf: &'b mut [u8], to: &Header, request: &SaRef, reference: u3
         ..SaInfo::default()
     };
     let mut b = start(buf, to, MsgType::Delete);
-    b.sa(ExtType::Sa, &sa)
+    b.sa(ExtType::Sa, &told(&sa))
         .address(ExtType::AddressSrc, request.src)
         .address(ExtType::AddressDst, request.said.dst);
     b.into_bytes()
@@ -232,7 +241,7 @@ pub fn expire<'b>(
         ExtType::Sa,
         &SaInfo {
             spi: said.spi,
-            ..*sa
+            ..told(sa)
         },
     )
     .lifetime(ExtType::LifetimeCurrent, Some(current));

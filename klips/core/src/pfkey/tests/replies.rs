@@ -147,6 +147,30 @@ fn replies_about_sas() {
 }
 
 #[test]
+fn large_references_are_told_by_saref_alone() {
+    let mut buf = [0xff; MAX_REPLY];
+    for (reference, told) in [(0x7fff, 0x7fff), (0x8000, 0), (u32::MAX, 0)] {
+        let report = SaReport {
+            sa: SaInfo { reference, ..SA },
+            saref: Some(SarefPair {
+                me: reference,
+                him: 0,
+            }),
+            ..full_report()
+        };
+        let add = reply::add(&mut buf, &header(MsgType::Add, 3), &report).unwrap();
+        let envelope = envelope::check(add).unwrap();
+        let decoded: Vec<_> = envelope.extensions().map(|e| e.unwrap().decode()).collect();
+        assert!(decoded
+            .iter()
+            .any(|e| matches!(e, Ok(Ext::Sa(sa)) if sa.reference == told)));
+        assert!(decoded
+            .iter()
+            .any(|e| matches!(e, Ok(Ext::Saref(pair)) if pair.me == reference)));
+    }
+}
+
+#[test]
 fn replies_about_names() {
     let mut buf = [0xff; MAX_REPLY];
     let said = Said {
