@@ -14,6 +14,7 @@
     clippy::unwrap_used
 )]
 
+mod algorithms;
 mod device;
 mod eroute;
 mod error;

@@ -54,7 +54,6 @@ use socket::Audience;
 struct Context<'a> {
     net: &'a Net,
     ns: &'a Instance,
-    sock: &'a Socket<PfKey>,
     env: Envelope<'a>,
     control: &'a mut Control,
     /// Packets to send again once no lock is held.
@@ -98,9 +97,14 @@ fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
         Ok(Request::UnplumbIf(interface)) => Some(plumb::unplumb(&ns, *interface)),
         _ => None,
     };
-    let work = match errno {
-        Some(errno) => Ok(Work::Echo(errno.err())),
-        None => request.as_ref().map(Work::Tables).map_err(|e| *e),
+    let registration = match &request {
+        Ok(Request::Register { satype }) => Some(register::prepare(*satype)),
+        _ => None,
+    };
+    let work = match (errno, &registration) {
+        (Some(errno), _) => Ok(Work::Echo(errno.err())),
+        (None, Some(registration)) => Ok(Work::Register(registration)),
+        (None, None) => request.as_ref().map(Work::Tables).map_err(|e| *e),
     };
     let result = answer(&ns, sock, env, work, &mut done);
     ns.evict(done.lost);
@@ -117,6 +121,8 @@ enum Work<'a> {
     Tables(&'a Request<'a>),
     /// It is done, and echoed with its outcome.
     Echo(Option<Errno>),
+    /// A socket subscribes.
+    Register(&'a register::Registration),
 }
 
 /// What is left to do when no lock is held any more.
@@ -139,11 +145,11 @@ fn answer(
     let mut buf = core::mem::take(&mut control.reply);
     let outcome = work.and_then(|work| match work {
         Work::Echo(errno) => Answer::new(Audience::Sender, reply::echo(&mut buf, &env, errno)),
+        Work::Register(request) => register::register(sock, &env, request, &mut buf),
         Work::Tables(request) => {
             let mut context = Context {
                 net: sock.net(),
                 ns,
-                sock,
                 env,
                 control: &mut control,
                 released: Pair::default(),
@@ -198,14 +204,15 @@ fn handle(context: &mut Context<'_>, request: &Request<'_>, buf: &mut [u8]) -> O
         Request::Delete(which) => sas::delete(context, which, buf),
         Request::Get(which) => sas::get(context, which, buf),
         Request::Flush(scope) => sas::flush(context, scope, buf),
-        Request::Register { satype } => register::register(context, *satype, buf),
         Request::Grpsa(request) => groups::group(context, request, buf),
         Request::AddFlow(request) => flows::add(context, request, buf),
         Request::DelFlow(request) => flows::delete(context, request, buf),
         Request::Expire { .. } => Answer::new(Audience::All, reply::echo(buf, &context.env, None)),
         Request::Debug(masks) => Ok(debug(context, masks)),
-        // Done before the tables were locked.
-        Request::PlumbIf(_) | Request::UnplumbIf(_) => Err(Errno::Einval),
+        // Done, or prepared, before the tables were locked.
+        Request::PlumbIf(_) | Request::UnplumbIf(_) | Request::Register { .. } => {
+            Err(Errno::Einval)
+        }
     }
 }
 

@@ -5,6 +5,7 @@
  */
 #include <crypto/aead.h>
 #include <crypto/authenc.h>
+#include <crypto/hash.h>
 #include <linux/if_arp.h>
 #include <linux/etherdevice.h>
 #include <linux/if_ether.h>

@@ -29,6 +29,18 @@ pub(crate) fn random_u32() -> u32 {
     unsafe { raw::klips_random_u32() }
 }
 
+/// Whether the kernel has an AEAD of this name, and a synchronous one. Process context; may load modules.
+pub(crate) fn has_aead(name: &CStr) -> bool {
+    // SAFETY: The name is NUL-terminated.
+    unsafe { raw::crypto_has_aead(name.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC) != 0 }
+}
+
+/// Whether the kernel has a hash of this name, and a synchronous one. Process context; may load modules.
+pub(crate) fn has_hash(name: &CStr) -> bool {
+    // SAFETY: The name is NUL-terminated.
+    unsafe { raw::crypto_has_ahash(name.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC) != 0 }
+}
+
 /// Key material that is wiped when it goes.
 pub(crate) struct Secret(KVec<u8>);
 

@@ -2,20 +2,32 @@
 
 //! REGISTER: a key daemon subscribes and learns the algorithms.
 
-use super::{Answer, Audience, Context, Outcome};
+use super::{Answer, Audience, Outcome, PfKey};
+use crate::{
+    algorithms::{available, Available},
+    kapi::net::sock::Socket,
+};
 use heapless::Vec;
 use klips_core::{
-    pfkey::{build::Origin, ext::Alg, reply},
-    sa::alg::{supported, Supported},
+    pfkey::{build::Origin, envelope::Envelope, ext::Alg, reply},
+    sa::alg::Supported,
     said::SaProto,
 };
 
-/// The most algorithms of one kind that are announced.
-const MAX: usize = 32;
+/// A REGISTER, and what this kernel has for it.
+pub(super) struct Registration {
+    satype: u8,
+    algorithms: Available,
+}
 
-fn algs(list: &[Supported]) -> Vec<Alg, MAX> {
+/// Asks the kernel, which may load modules for it: not under the mutex.
+pub(super) fn prepare(satype: u8) -> Registration {
+    let algorithms = SaProto::from_satype(satype).map_or_else(Available::default, available);
+    Registration { satype, algorithms }
+}
+
+fn algs<const N: usize>(list: &Vec<Supported, N>) -> Vec<Alg, N> {
     list.iter()
-        .take(MAX)
         .map(|alg| Alg {
             id: alg.id,
             iv_bits: alg.iv_bits,
@@ -25,11 +37,19 @@ fn algs(list: &[Supported]) -> Vec<Alg, MAX> {
         .collect()
 }
 
-/// Subscribes the requester to `satype` and tells all its subscribers what there is.
-pub(super) fn register(context: &mut Context<'_>, satype: u8, buf: &mut [u8]) -> Outcome {
-    context.sock.data().register(satype);
-    let (auth, encrypt) = SaProto::from_satype(satype).map_or((&[][..], &[][..]), supported);
-    let origin = Origin::of(context.env.header());
-    let message = reply::register(buf, origin, satype, &algs(auth), &algs(encrypt));
+/// Subscribes the requester to the satype and tells all its subscribers what there is.
+pub(super) fn register(
+    sock: &Socket<PfKey>,
+    env: &Envelope<'_>,
+    request: &Registration,
+    buf: &mut [u8],
+) -> Outcome {
+    let satype = request.satype;
+    sock.data().register(satype);
+    let (auth, encrypt) = (
+        algs(&request.algorithms.auth),
+        algs(&request.algorithms.encrypt),
+    );
+    let message = reply::register(buf, Origin::of(env.header()), satype, &auth, &encrypt);
     Answer::new(Audience::Registered(satype), message)
 }

@@ -6,6 +6,7 @@ use super::{
     current, info, lent_ident, limits, own_ident, Answer, Audience, Context, InBand, Outcome,
 };
 use crate::{
+    algorithms,
     kapi::{crypto, net::route, time},
     sadb::sa::{Blueprint, Limit, Sa},
     sysctl::klips_debug,
@@ -19,7 +20,7 @@ use klips_core::{
         reply::{self, SaReport},
         request::{FlushScope, GetSpi, NatT, SaParams, SaRef},
     },
-    sa::{suite, Lifetimes, State},
+    sa::{alg::Job, suite, Lifetimes, State},
     said::{SaProto, Said},
 };
 
@@ -140,12 +141,20 @@ fn xform(params: &SaParams<'_>) -> Done<Xform> {
                 })?;
             let esp = Esp::new(suite, auth.bytes, encrypt.bytes);
             esp.map(Xform::Esp).map_err(|e| match e {
-                // The kernel has no such algorithm.
-                ENOENT => Errno::Eproto,
+                ENOENT => missing(params.sa.encrypt),
                 e => crate::error::errno_of(e),
             })
         }
         SaProto::Ah | SaProto::Comp | SaProto::Int => Err(Errno::Einval),
+    }
+}
+
+/// The errno for an ESP transform that the kernel lacks: it depends on which half of it is missing.
+fn missing(cipher: u8) -> Errno {
+    if algorithms::has(SaProto::Esp, Job::Encrypt, cipher) {
+        Errno::Einval
+    } else {
+        Errno::Eproto
     }
 }
 

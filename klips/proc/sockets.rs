@@ -3,13 +3,14 @@
 //! PF_KEY sockets, who is registered for what, and the algorithms that are announced.
 
 use crate::{
+    algorithms::available,
     instance::Instance,
     kapi::proc_fs::{Listing, Writer},
 };
 use core::fmt::{Result as FmtResult, Write};
 use klips_core::{
     pfkey::types::SATYPE_MAX,
-    sa::alg::{enc_xform, supported},
+    sa::alg::enc_xform,
     said::SaProto,
     text::{PfkeyRow, RegisteredRow, SupportedRow, XformRow},
 };
@@ -122,8 +123,8 @@ impl Listing for Algorithms {
     fn show(_owner: &Instance, _key: &(), out: &mut Writer<'_>) -> FmtResult {
         out.write_str(SupportedRow::HEADER)?;
         for proto in [SaProto::Ah, SaProto::Esp, SaProto::Ipip, SaProto::Comp] {
-            let (auth, encrypt) = supported(proto);
-            for (exttype, list) in [(EXT_AUTH, auth), (EXT_ENCRYPT, encrypt)] {
+            let here = available(proto);
+            for (exttype, list) in [(EXT_AUTH, &here.auth), (EXT_ENCRYPT, &here.encrypt)] {
                 for alg in list {
                     let row = SupportedRow {
                         satype: proto.satype(),
@@ -154,8 +155,7 @@ impl Listing for Xforms {
     }
 
     fn show(_owner: &Instance, _key: &(), out: &mut Writer<'_>) -> FmtResult {
-        let (_, encrypt) = supported(SaProto::Esp);
-        for alg in encrypt {
+        for alg in &available(SaProto::Esp).encrypt {
             let name = enc_xform(alg.id).unwrap_or("_unknown");
             let row = XformRow {
                 exttype: EXT_ENCRYPT,

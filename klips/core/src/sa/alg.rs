@@ -3,9 +3,11 @@
 //! Algorithms: one table for PF_KEY numbers, tool names, key sizes and the kernel's crypto drivers.
 
 mod names;
+mod provider;
 mod table;
 
 pub use names::{parse_esp, EspChoice};
+pub use provider::{provider, Job, Provider};
 pub use table::{auth_xform, enc_xform, supported, Supported};
 
 use core::ffi::CStr;
