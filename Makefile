@@ -17,7 +17,6 @@ MAKEOVERRIDES :=
 scripts := klips/scripts
 enter   := $(scripts)/enter --
 quiet   := $(if $(V),,@)
-man     := $(wildcard userspace/man/*.[58])
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
@@ -31,13 +30,13 @@ all: modules tools
 modules:
 	$(quiet)+$(scripts)/build-module $(BUILD)
 
-## tools: the ipsec program alone, in BUILD
+## tools: the ipsec program with its manual pages and completions alone, in BUILD
 tools:
 	$(quiet)$(scripts)/build-tools $(BUILD)
 
 ## install: what was built, into the system (PREFIX=/usr/local, DESTDIR=)
 install:
-	$(quiet)$(scripts)/install $(BUILD) '$(DESTDIR)' $(PREFIX) $(MODDIR) $(man)
+	$(quiet)$(scripts)/install $(BUILD) '$(DESTDIR)' $(PREFIX) $(MODDIR)
 
 ## uninstall: takes away what install put there
 uninstall:

@@ -123,6 +123,11 @@ pub(crate) fn command() -> Command {
         .iter()
         .map(|tool| (tool.command)().about(tool.summary));
     Command::new("ipsec")
+        .about("run one of the KLIPS tools")
+        .override_usage(
+            "ipsec COMMAND [ARGUMENT]...\n       \
+             ipsec --help | --version | --versioncode | --copyright | --directory | --confdir",
+        )
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_help_subcommand(true)

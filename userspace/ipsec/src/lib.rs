@@ -14,6 +14,7 @@
 //! * `resolve`, `names`, `keytext`, `algorithm`, `life`: text to values.
 //! * `kernel`: the conversation; the only place where requests become bytes. `refusal`: sentences for errnos.
 //! * `output`: the only place that prints.
+//! * `manual`: the manual pages and the shells' completions, which are made of the same tables of options.
 
 #![cfg_attr(
     test,
@@ -35,6 +36,7 @@ mod kernel;
 mod keytext;
 mod life;
 mod listing;
+mod manual;
 mod names;
 mod options;
 mod optionsfrom;
@@ -51,6 +53,7 @@ mod version;
 mod wrapper;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 pub use error::Error;
@@ -68,6 +71,24 @@ pub fn main() -> ExitCode {
         Err(error) => {
             error.print();
             ExitCode::from(error.status())
+        }
+    }
+}
+
+/// Writes the manual pages and the shells' completions: from the sources in the directory of the first argument, into
+/// that of the second one.
+#[must_use]
+pub fn document() -> ExitCode {
+    let args: Vec<_> = env::args_os().skip(1).collect();
+    let written = match args.as_slice() {
+        [sources, share] => manual::write_all(Path::new(sources), Path::new(share)),
+        _ => Err("usage: ipsec-docs SOURCES SHARE".to_owned()),
+    };
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            output::err(&format!("{}\n", why.trim_end()));
+            ExitCode::FAILURE
         }
     }
 }

@@ -154,9 +154,14 @@ impl<I: Copy> Tool<I> {
         command
     }
 
-    /// What a shell needs to know to complete this tool's options, under the tool's own name.
+    /// This tool under its own name, with all that its manual page and the shells' completions are made of.
     pub(crate) fn completion(&self, name: &'static str) -> Command {
-        self.command().name(name).no_binary_name(false)
+        let usage = self.usage(&format_args!("ipsec {name}"));
+        let usage = usage.trim_start_matches("Usage:").trim().to_owned();
+        self.command()
+            .name(name)
+            .no_binary_name(false)
+            .override_usage(usage)
     }
 
     /// The short text: the ways to call the tool as `prog`, and what the words in capitals there stand for.

@@ -25,6 +25,7 @@ fn names() -> Vec<PossibleValue> {
 pub(crate) fn command() -> Command {
     Command::new("completions")
         .disable_help_flag(true)
+        .override_usage("ipsec completions bash|fish|zsh")
         .arg(Arg::new("shell").value_name("SHELL").value_parser(names()))
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn run(prog: &Prog, args: &[OsString]) -> Result<(), Error> {
 }
 
 /// What the shell reads.
-fn script(shell: Shell) -> String {
+pub(crate) fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut catalogue::command(), "ipsec", &mut script);
     String::from_utf8_lossy(&script).into_owned()

@@ -32,5 +32,6 @@ pub(crate) fn command() -> clap::Command {
         .help("Show them as JSON");
     clap::Command::new("version")
         .disable_help_flag(true)
+        .override_usage("ipsec version [--json]")
         .arg(json.action(clap::ArgAction::SetTrue))
 }
