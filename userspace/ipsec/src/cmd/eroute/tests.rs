@@ -254,7 +254,7 @@ fn usage_goes_to_stdout() {
     let help = error("--help");
     assert_eq!((help.stderr(), help.status()), ("", 1));
     assert!(
-        help.stdout().contains("--transport-proto <P>"),
+        help.stdout().contains("--transport-proto <PROTO>"),
         "{}",
         help.stdout()
     );
