@@ -11,6 +11,7 @@
 //! * `options`: the command line, by way of clap, in the order it was given.
 //! * `cmd`: the tools. `catalogue`: the list of them. `wrapper`: how one of them is chosen.
 //! * `tables`: the kernel's tables, line by line. `listing`: how they are shown. `json`: the form for programs.
+//! * `counters`, `routes`, `firewall`: what else the kernel has that is of interest.
 //! * `resolve`, `names`, `keytext`, `algorithm`, `life`: text to values.
 //! * `kernel`: the conversation; the only place where requests become bytes. `refusal`: sentences for errnos.
 //! * `output`: the only place that prints.
@@ -30,7 +31,9 @@ mod algorithm;
 mod catalogue;
 mod clock;
 mod cmd;
+mod counters;
 mod error;
+mod firewall;
 mod json;
 mod kernel;
 mod keytext;

@@ -8,12 +8,12 @@ use std::ffi::OsString;
 use std::thread;
 use std::time::Duration;
 
+use crate::counters::Counters;
 use crate::error::Error;
 use crate::options::{BadLine, Given, Opt, Tool};
 use crate::output;
 use crate::prog::Prog;
 use crate::version;
-use change::Counters;
 
 /// The options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use std::fmt::{self, Write};
 
 use super::picture::Picture;
+use crate::firewall;
 use crate::tables::ErouteRow;
 
 /// The whole text.
@@ -31,6 +32,13 @@ fn write(text: &mut String, picture: &Picture) -> fmt::Result {
     }
     for line in picture.sorted_sas() {
         writeln!(text, "{line}")?;
+    }
+    for chain in firewall::CHAINS {
+        writeln!(text, "{chain} mangle TABLES")?;
+        let rules = picture.rules.iter();
+        for rule in rules.filter(|rule| rule.table == "mangle" && rule.chain == chain) {
+            writeln!(text, "{} {}", rule.family, rule.text)?;
+        }
     }
     text.write_str("ROUTING TABLES\n")?;
     picture
@@ -69,6 +77,11 @@ mod tests {
             esp0x1001@192.0.2.2 ESP_AES_HMAC_SHA1: ";
         let text = text(&sample());
         assert!(text.starts_with(want), "{text}");
-        assert!(text.ends_with("refhim=0\nROUTING TABLES\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "refhim=0\nIPSEC mangle TABLES\nNEW_IPSEC_CONN mangle TABLES\nROUTING TABLES\n"
+            ),
+            "{text}"
+        );
     }
 }

@@ -6,7 +6,9 @@ use std::fs;
 
 use crate::clock::Moment;
 use crate::cmd;
+use crate::counters::{self, Counters};
 use crate::error::Error;
+use crate::firewall::{self, Rule};
 use crate::json::Value;
 use crate::prog::Prog;
 use crate::routes::{self, Route};
@@ -22,6 +24,8 @@ pub(super) struct Picture {
     pub(super) devices: String,
     pub(super) known: KnownSas,
     pub(super) routes: Vec<Route>,
+    pub(super) counters: Counters,
+    pub(super) rules: Vec<Rule>,
 }
 
 impl Picture {
@@ -39,8 +43,12 @@ impl Picture {
             sas: cmd::spi::TABLE.text(prog)?,
             devices: cmd::tncfg::TABLE.text(prog)?,
             known: KnownSas::of(&cmd::spigrp::TABLE.text(prog)?),
-            routes: Vec::new(),
+            counters: Counters::read(prog).unwrap_or_default(),
+            ..Self::default()
         };
+        let devices = picture.devices.lines().filter_map(TncfgRow::parse);
+        let devices: Vec<&str> = devices.map(|row| row.name).collect();
+        picture.rules = firewall::load(&devices);
         let mut routes = routes::load();
         routes.retain(|route| picture.is_ours(&route.device));
         picture.routes = routes;
@@ -89,12 +97,42 @@ impl Picture {
             ("eroutes", Value::list(eroutes)),
             (
                 "devices",
-                Value::list(self.used_devices().map(|row| row.json())),
+                Value::list(self.used_devices().map(|row| self.device(&row))),
             ),
             ("sas", Value::list(sas.map(|row| row.json()))),
             ("routes", Value::list(self.routes.iter().map(Route::json))),
+            ("firewall", Value::list(self.rules.iter().map(Rule::json))),
+            ("drops", Value::list(self.drops().map(drop_json))),
         ])
     }
+
+    /// A device with what it has counted.
+    fn device(&self, row: &TncfgRow<'_>) -> Value {
+        let counts = self.counters.devices.get(row.name).copied();
+        let counts = counters::COLUMNS
+            .into_iter()
+            .zip(counts.unwrap_or_default());
+        counts.fold(row.json(), |json, ((name, _), count)| {
+            json.with(name, count)
+        })
+    }
+
+    /// The reasons for which packets were discarded, and how many.
+    pub(super) fn drops(&self) -> impl Iterator<Item = (&str, u64)> {
+        let drops = self.counters.drops.iter();
+        drops
+            .filter(|(_, &count)| count != 0)
+            .map(|(name, &count)| (name.as_str(), count))
+    }
+}
+
+/// A reason as JSON.
+fn drop_json((reason, packets): (&str, u64)) -> Value {
+    Value::object([
+        ("reason", reason.into()),
+        ("packets", packets.into()),
+        ("meaning", counters::meaning(reason).into()),
+    ])
 }
 
 #[cfg(test)]
@@ -114,7 +152,12 @@ pub(super) fn sample() -> Picture {
             .to_owned(),
         devices: "ipsec0 -> eth0 mtu=16260(1500) -> 1500\nipsec1 -> NULL mtu=0(0) -> 0\n".to_owned(),
         known: KnownSas::of(groups),
-        routes: Vec::new(),
+        counters: Counters::parse(
+            "rx_replayed 3\ntx_no_eroute 0\n",
+            "ipsec0: 840 10 0 0 0 0 0 0 23344 200 0 1 0 0 0 0\n",
+            "ipsec0 -> eth0 mtu=16260(1500) -> 1500\n",
+        ),
+        ..Picture::default()
     }
 }
 
@@ -130,7 +173,8 @@ mod tests {
             r#""said":"tun0x1000@192.0.2.2","shunt":null,"group":["tun0x1000@192.0.2.2","esp0x1001@192.0.2.2"]}"#,
             r#""devices":[{"device":"ipsec0","#,
             r#""sas":[{"said":"esp0x1001@192.0.2.2","#,
-            r#""routes":[]}"#,
+            r#""physical_mtu":1500,"rx_packets":10,"rx_bytes":840,"#,
+            r#""routes":[],"firewall":[],"drops":[{"reason":"rx_replayed","packets":3,"#,
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
         }

@@ -2,6 +2,7 @@
 
 //! `look` on a terminal: aligned, with units, and in colours.
 
+use crate::counters;
 use crate::tables::{ErouteRow, Limit, SaRow, TncfgRow};
 use crate::units;
 
@@ -56,7 +57,10 @@ pub(super) fn text(picture: &Picture, colours: bool) -> String {
     page.table("EROUTES", eroutes.collect());
     page.table(
         "DEVICES",
-        picture.used_devices().map(|row| device(&row)).collect(),
+        picture
+            .used_devices()
+            .map(|row| device(picture, &row))
+            .collect(),
     );
     let sas = picture.sorted_sas();
     let sas = sas.into_iter().filter_map(SaRow::parse);
@@ -66,6 +70,16 @@ pub(super) fn text(picture: &Picture, colours: bool) -> String {
         .iter()
         .map(|route| vec![plain(route.to_string())]);
     page.table("ROUTES", routes.collect());
+    let rules = picture.rules.iter();
+    page.more(
+        "FIREWALL",
+        rules.map(|rule| vec![plain(rule.to_string()), plain(rule.text.as_str())]),
+    );
+    let drops = picture.drops();
+    page.more(
+        "DISCARDED",
+        drops.map(|(reason, packets)| discarded(reason, packets)),
+    );
     page.text
 }
 
@@ -92,6 +106,14 @@ impl Page {
         }
         for row in rows {
             self.line(&row, &widths);
+        }
+    }
+
+    /// Adds a table under its title, if there is anything in it.
+    fn more(&mut self, title: &str, rows: impl Iterator<Item = Vec<Cell>>) {
+        let rows: Vec<Vec<Cell>> = rows.collect();
+        if !rows.is_empty() {
+            self.table(title, rows);
         }
     }
 
@@ -141,21 +163,33 @@ fn eroute(picture: &Picture, line: &str) -> Option<Vec<Cell>> {
         0 => String::new(),
         proto => format!("protocol {proto}"),
     };
-    let count = match row.count {
-        1 => "1 packet".to_owned(),
-        count => format!("{count} packets"),
-    };
     Some(vec![
         plain(src),
         ("->".to_owned(), Ink::Faint),
         plain(dst),
         plain(proto),
         (picture.group(&row).join(" "), ink),
-        plain(count),
+        plain(packets(row.count)),
     ])
 }
 
-fn device(row: &TncfgRow<'_>) -> Vec<Cell> {
+/// A number of packets in words.
+fn packets(count: u64) -> String {
+    match count {
+        1 => "1 packet".to_owned(),
+        count => format!("{count} packets"),
+    }
+}
+
+fn discarded(reason: &str, count: u64) -> Vec<Cell> {
+    vec![
+        plain(reason),
+        (packets(count), Ink::Bad),
+        (counters::meaning(reason).to_owned(), Ink::Faint),
+    ]
+}
+
+fn device(picture: &Picture, row: &TncfgRow<'_>) -> Vec<Cell> {
     let (to, ink) = match row.physical {
         Some(physical) => (physical.to_owned(), Ink::Good),
         None => ("not attached".to_owned(), Ink::Bad),
@@ -164,11 +198,29 @@ fn device(row: &TncfgRow<'_>) -> Vec<Cell> {
         Some(physical) => format!("MTU {}, {physical} {}", row.mtu, row.physical_mtu),
         None => format!("MTU {}", row.mtu),
     };
+    let counts = picture.counters.devices.get(row.name).copied();
+    let [rx_packets, rx_bytes, _, rx_dropped, tx_packets, tx_bytes, _, tx_dropped] =
+        counts.unwrap_or_default();
+    let traffic = |count, octets| match count {
+        0 => String::new(),
+        count => format!("{}, {}", packets(count), units::bytes(octets)),
+    };
+    let dropped = match rx_dropped.saturating_add(tx_dropped) {
+        0 => String::new(),
+        count => format!("{count} dropped"),
+    };
+    let direction = |name: &str, text: String| match text.is_empty() {
+        true => plain(text),
+        false => plain(format!("{name} {text}")),
+    };
     vec![
         plain(row.name),
         ("->".to_owned(), Ink::Faint),
         (to, ink),
         plain(mtu),
+        direction("in", traffic(rx_packets, rx_bytes)),
+        direction("out", traffic(tx_packets, tx_bytes)),
+        (dropped, Ink::Bad),
     ]
 }
 
@@ -178,10 +230,10 @@ fn sa(row: &SaRow<'_>) -> Vec<Cell> {
         Some("in") => ("in", Ink::Good),
         _ => ("out", Ink::Plain),
     };
-    let packets = amount("packets").current;
+    let count = amount("packets").current;
     let mut uses = vec![];
-    if packets != 0 {
-        uses.push(format!("{packets} packets"));
+    if count != 0 {
+        uses.push(packets(count));
         uses.push(units::bytes(amount("bytes").current));
     }
     let idle = row
@@ -241,14 +293,17 @@ mod tests {
             0.0.0.0/0    ->  0.0.0.0/0                    %trap                                    0 packets\n\
             \n\
             DEVICES\n\
-            ipsec0  ->  eth0  MTU 16260, eth0 1500\n\
+            ipsec0  ->  eth0  MTU 16260, eth0 1500  in 10 packets, 840 B  out 200 packets, 22.7 KiB  1 dropped\n\
             \n\
             SAS\n\
             esp0x1001@192.0.2.2  out  ESP-AES-HMAC-SHA1  from 192.0.2.1  200 packets, 22.7 KiB  age 13m 32s of 1d 0h  idle 2s\n\
             tun0x1000@192.0.2.2  out  IPIP               from 192.0.2.1                         age 13m 32s\n\
             \n\
             ROUTES\n\
-            none\n";
+            none\n\
+            \n\
+            DISCARDED\n\
+            rx_replayed  3 packets  Received: the sequence number was seen before or is too old for the window.\n";
         let want = want.replace(
             "10.2.0.0/16                   tun",
             "10.2.0.0/16                  tun",
