@@ -6,7 +6,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::str;
 
+use nix::unistd;
 use zeroize::Zeroizing;
 
 /// What is being read, for the messages.
@@ -42,48 +44,84 @@ impl KeyKind {
 pub(crate) type Key = Zeroizing<Vec<u8>>;
 
 /// No key of any algorithm has more text than this.
-const MOST_TEXT: u64 = 4096;
+const MOST_TEXT: usize = 4096;
 
 /// Reads the key that `argument` writes out, or that the file (standard input: `-`) behind its `@` does.
 ///
 /// # Errors
 ///
-/// The message to print behind the program's name. It repeats the argument, never the content of a file.
+/// The message to print behind the program's name. Of a key it says how long it is, whether it was an argument or in a
+/// file: messages end up in logs.
 pub(crate) fn key(argument: &str, kind: KeyKind) -> Result<Key, String> {
     let text = match argument.strip_prefix('@') {
         Some(path) => from_file(path)
             .map_err(|error| format!("cannot read the {} from '{path}': {error}", kind.name()))?,
         None => Zeroizing::new(argument.to_owned()),
     };
+    let shown = match kind {
+        KeyKind::Iv => argument.to_owned(),
+        _ if argument.starts_with('@') => argument.to_owned(),
+        _ => format!("({} characters, not shown)", argument.chars().count()),
+    };
     let mut first = text.chars();
     if first.next() == Some('0') && !matches!(first.next(), Some('x' | 't' | 's')) {
         let name = kind.capitalised();
         return Err(format!(
-            "{name} must have a '0x', '0t' or '0s' prefix to select the format: {argument}"
+            "{name} must have a '0x', '0t' or '0s' prefix to select the format: {shown}"
         ));
     }
-    decoded(&text).ok_or_else(|| {
-        format!(
-            "unknown format or syntax error in {}: {argument}",
-            kind.name()
-        )
-    })
+    decoded(&text)
+        .ok_or_else(|| format!("unknown format or syntax error in {}: {shown}", kind.name()))
 }
 
-/// Reads a file's text without the white space around it.
+/// Reads a file's text without the white space around it; of standard input a line, so that two keys may stand there.
+///
+/// Nothing is read through a buffer that others see: the text is in one place, and wiped there.
 fn from_file(path: &str) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::with_capacity(4096));
-    if path == "-" {
-        io::stdin()
-            .lock()
-            .take(MOST_TEXT)
-            .read_to_string(&mut text)?;
+    let mut bytes = Zeroizing::new(vec![0; MOST_TEXT]);
+    let len = if path == "-" {
+        line(&mut bytes, |byte| Ok(unistd::read(io::stdin(), byte)?))?
     } else {
-        File::open(path)?
-            .take(MOST_TEXT)
-            .read_to_string(&mut text)?;
+        let mut file = File::open(path)?;
+        fill(&mut bytes, |room| file.read(room))?
+    };
+    let text = bytes.get(..len).map(str::from_utf8);
+    match text {
+        Some(Ok(text)) => Ok(Zeroizing::new(text.trim().to_owned())),
+        _ => Err(io::ErrorKind::InvalidData.into()),
     }
-    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// Reads until there is no more, or no more room; how much that was.
+fn fill(
+    bytes: &mut [u8],
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut len = 0_usize;
+    while let Some(room) = bytes.get_mut(len..).filter(|room| !room.is_empty()) {
+        match read(room)? {
+            0 => break,
+            more => len = len.saturating_add(more),
+        }
+    }
+    Ok(len)
+}
+
+/// Reads byte by byte to the end of a line, and leaves what is behind it to others; how much that was.
+fn line(
+    bytes: &mut [u8],
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut ended = false;
+    let mut len = 0_usize;
+    for byte in bytes.chunks_mut(1) {
+        if ended || read(byte)? == 0 {
+            break;
+        }
+        ended = byte == b"\n";
+        len = len.saturating_add(1);
+    }
+    Ok(len)
 }
 
 /// The bytes behind a format prefix. `None` if there is none, or the text is not of that format, or empty.
@@ -179,13 +217,16 @@ mod tests {
     #[test]
     fn mistakes() {
         let prefix =
-            "Encryption key must have a '0x', '0t' or '0s' prefix to select the format: 01020304";
+            "Encryption key must have a '0x', '0t' or '0s' prefix to select the format: (8 characters, not shown)";
         assert_eq!(read("01020304"), Err(prefix.to_owned()));
         for bad in [
             "", "x", "secret", "0x", "0x1", "0xzz", "0x_01", "0x01__02", "0x01_", "0sAQI",
             "0sAR==", "0s=", "0s", "0t",
         ] {
-            let want = format!("unknown format or syntax error in encryption key: {bad}");
+            let len = bad.len();
+            let want = format!(
+                "unknown format or syntax error in encryption key: ({len} characters, not shown)"
+            );
             assert_eq!(read(bad), Err(want), "{bad}");
         }
         let iv = key("nonsense", KeyKind::Iv).map(drop);
@@ -207,5 +248,19 @@ mod tests {
             gone.starts_with(&format!("cannot read the encryption key from '{name}': ")),
             "{gone}"
         );
+    }
+
+    #[test]
+    fn a_line_ends_where_the_next_key_starts() {
+        let mut source: &[u8] = b"0x01\n0x02";
+        let mut room = [0; 16];
+        for want in [&b"0x01\n"[..], b"0x02", b""] {
+            let len = line(&mut room, |byte| source.read(byte)).unwrap();
+            assert_eq!(&room[..len], want);
+        }
+        let mut endless: &[u8] = &[b'0'; 99];
+        assert_eq!(line(&mut room, |byte| endless.read(byte)).unwrap(), 16);
+        let mut endless: &[u8] = &[b'0'; 99];
+        assert_eq!(fill(&mut room, |room| endless.read(room)).unwrap(), 16);
     }
 }

@@ -214,6 +214,152 @@ mod tests {
         assert_eq!(user, "access denied.  You must be root to open this file.");
     }
 
+    /// Sentences that more than one tool has.
+    const IN_COMMON: [(Errno, &str); 6] = [
+        (Errno::EACCES, "access denied.  Check permissions.  Should be 600."),
+        (
+            Errno::EBUSY,
+            "KLIPS is busy.  Most likely a serious internal error occured in a previous command.  Please report as much detail as possible to development team.",
+        ),
+        (Errno::ENOBUFS, "No kernel memory to allocate SA."),
+        (
+            Errno::ESOCKTNOSUPPORT,
+            "Algorithm support not available in the kernel.  Please compile in support.",
+        ),
+        (Errno::EIO, "Unknown socket write error 5"),
+        (Errno::EINVAL, "Invalid argument, "),
+    ];
+
+    #[test]
+    fn sentences_in_common() {
+        for (errno, want) in IN_COMMON {
+            for flow in [
+                FlowRequest::Set,
+                FlowRequest::SetInbound,
+                FlowRequest::Delete,
+                FlowRequest::Clear,
+            ] {
+                assert!(
+                    eroute(errno, flow, true).starts_with(want),
+                    "eroute: {errno}"
+                );
+            }
+            assert!(spi(errno, true).starts_with(want), "spi: {errno}");
+            assert!(spigrp(errno, true).starts_with(want), "spigrp: {errno}");
+            assert!(
+                klipsdebug(errno, true).starts_with(want),
+                "klipsdebug: {errno}"
+            );
+            let want = want.replace("socket write", "file open");
+            assert!(socket(errno, true).starts_with(&want), "socket: {errno}");
+        }
+    }
+
+    #[test]
+    fn sentences_about_eroutes() {
+        use FlowRequest::{Clear, Delete, Set, SetInbound};
+        let table = [
+            (Errno::EUNATCH, Set, "KLIPS not loaded."),
+            (Errno::ENXIO, SetInbound, "Invalid mask."),
+            (
+                Errno::EFAULT,
+                SetInbound,
+                "access denied.  Check permissions.  Should be 600.",
+            ),
+            (Errno::ENOENT, Set, "eroute doesn't exist.  Can't delete."),
+            (Errno::ENOENT, Clear, "eroute doesn't exist.  Can't delete."),
+            (
+                Errno::ENOSPC,
+                Set,
+                "no room in kernel SAref table.  Cannot process request.",
+            ),
+            (
+                Errno::ESPIPE,
+                Set,
+                "kernel SAref table internal error.  Cannot process request.",
+            ),
+            (
+                Errno::EINVAL,
+                Delete,
+                "Invalid argument, check kernel log messages for specifics.",
+            ),
+        ];
+        for (errno, request, want) in table {
+            assert_eq!(eroute(errno, request, true), want, "{errno}");
+        }
+    }
+
+    #[test]
+    fn sentences_about_sockets_and_sas() {
+        const NETLINK: &str = "Netlink not enabled OR KLIPS not loaded.";
+        const IN_USE: &str = "SA already in use.  Delete old one first.";
+        const NO_SA: &str = "SA does not exist.  Cannot delete.";
+        const LOADED: &str = "KLIPS not loaded or enabled.";
+        for (errno, want) in [
+            (Errno::EUNATCH, NETLINK),
+            (Errno::ENODEV, LOADED),
+            (Errno::EEXIST, IN_USE),
+            (Errno::ENXIO, NO_SA),
+        ] {
+            assert_eq!(socket(errno, true), want);
+            assert_eq!(spi(errno, true), want);
+            assert_eq!(spigrp(errno, true), want);
+        }
+        assert_eq!(socket(Errno::EAFNOSUPPORT, true), LOADED);
+        assert_eq!(
+            socket(Errno::EINVAL, true),
+            "Invalid argument, KLIPS not loaded or check kernel log messages for specifics."
+        );
+        assert_eq!(
+            socket(Errno::EACCES, false),
+            "access denied.  You must be root to open this file."
+        );
+    }
+
+    #[test]
+    fn sentences_about_devices() {
+        let no_virtual = "No such device.  Is the virtual device valid?";
+        let modules = "Is the ipsec module linked into the kernel or loaded as a module?";
+        assert_eq!(
+            attach(Errno::ENODEV, "ipsec0"),
+            format!("{no_virtual}  {modules}")
+        );
+        assert_eq!(
+            attach(Errno::ENXIO, "ipsec0"),
+            "No such device.  Is the physical device valid?"
+        );
+        assert_eq!(
+            attach(Errno::EBUSY, "ipsec0"),
+            "Device busy.  Virtual device ipsec0 is already attached to a physical device -- Use detach first."
+        );
+        assert_eq!(
+            detach(Errno::ENODEV),
+            format!("{no_virtual}  The ipsec module may not be linked into the kernel or loaded as a module.")
+        );
+        assert_eq!(
+            detach(Errno::ENXIO),
+            "Device requested is not linked to any physical device."
+        );
+        assert_eq!(clear(Errno::ENODEV), format!("Failed.  {modules}."));
+        for text in [
+            attach(Errno::EINVAL, "ipsec0"),
+            detach(Errno::EINVAL),
+            clear(Errno::EINVAL),
+        ] {
+            assert_eq!(
+                text,
+                "Invalid argument, check kernel log messages for specifics."
+            );
+        }
+        for text in [
+            attach(Errno::EIO, "ipsec0"),
+            detach(Errno::EIO),
+            clear(Errno::EIO),
+        ] {
+            assert_eq!(text, "Unknown socket error 5.");
+        }
+    }
+
     #[test]
     fn the_same_errno_in_three_tools() {
         assert_eq!(

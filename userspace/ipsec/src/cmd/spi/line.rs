@@ -10,6 +10,7 @@ use klips_core::pfkey::ext::SarefPair;
 use klips_core::pfkey::request::NatT;
 use klips_core::pfkey::types::{natt_type, WINDOW_MAX};
 use klips_core::said::{SaProto, Said};
+use zeroize::Zeroizing;
 
 use super::options::{Id, TOOL};
 use super::{keys, Action, NewSa, Verbosity};
@@ -79,6 +80,8 @@ pub(super) fn read(
     };
     for given in given {
         if let Given::Option(id, value) = given {
+            // Some of these are keys. What the process was started with stays in its memory all the same.
+            let value = Zeroizing::new(value);
             line.option(prog, id, &value)?;
         }
     }

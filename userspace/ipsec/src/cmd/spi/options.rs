@@ -100,7 +100,7 @@ pub(super) static TOOL: Tool<Id> = Tool {
             (the -96 and -128 may be left out); 3des by itself, without authentication; and aes-gcm,\n\
             aes128-gcm, aes192-gcm or aes256-gcm, which authenticate by themselves.\n\n\
             A KEY is 0x and hexadecimal digits, 0s and base 64, or 0t and text. @FILE reads that from a\n\
-            file and @- from standard input, out of sight of other users' ps.\n\n\
+            file and @- a line of standard input, out of sight of other users' ps.\n\n\
             Examples:\n  \
             ipsec spi --said tun0x1000@192.0.2.2 --ip4 --src 192.0.2.1 --dst 192.0.2.2\n  \
             ipsec spi --said esp0x1001@192.0.2.2 --src 192.0.2.1 --esp aes128-gcm --enckey @key --replay_window 64\n  \

@@ -187,11 +187,11 @@ fn bad_values() {
         ("--af ipv6", "Invalid ADDRESS FAMILY parameter: ipv6."),
         (
             "--authkey 0102",
-            "Authentication key must have a '0x', '0t' or '0s' prefix to select the format: 0102",
+            "Authentication key must have a '0x', '0t' or '0s' prefix to select the format: (4 characters, not shown)",
         ),
         (
             "--enckey secret",
-            "unknown format or syntax error in encryption key: secret",
+            "unknown format or syntax error in encryption key: (6 characters, not shown)",
         ),
         ("--iv 0xz", "unknown format or syntax error in IV: 0xz"),
         (
