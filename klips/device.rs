@@ -11,20 +11,25 @@ use crate::{
     kapi::{
         lock::BhLock,
         net::{
-            dev::{Device, Driver, Name, Port, PortRef, Rtnl, Stats},
+            dev::{Device, Driver, KillList, Links, Name, NewDevice, Port, PortRef, Rtnl, Stats},
+            netns,
             notifier::Event,
             skbuff::Skb,
         },
         rcu::Rcu,
     },
+    params::MAX_INTERFACES,
     stats::{discard, DeviceStats},
     tx,
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::{
     prelude::*,
-    str::CStr,
-    sync::{rcu::Guard, Arc},
+    str::{CStr, CString},
+    sync::{
+        rcu::{self, Guard},
+        Arc,
+    },
 };
 
 /// MTU of an attached device: large enough that the stack leaves fragmenting to the outer packet.
@@ -113,16 +118,41 @@ impl IpsecDev {
         !self.attached.is_some() && self.wanted.with(|wanted| *wanted == Some(port.name()))
     }
 
-    /// Gives the physical device up, as this device goes away. Under RTNL.
-    pub(crate) fn let_go(&self) {
-        self.attached.publish(None, &self.ns.yard);
-    }
-
     /// Whether it is attached to `port`.
     pub(crate) fn is_on(&self, port: &Port, guard: &Guard) -> bool {
         self.attachment(guard)
             .is_some_and(|a| core::ptr::eq(a.port(), port))
     }
+}
+
+/// The name ipsecN.
+pub(crate) fn name_of(n: u32) -> Result<CString> {
+    CString::try_from_fmt(fmt!("ipsec{n}"))
+}
+
+/// N, of a name ipsecN.
+fn number_in(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("ipsec")?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let canonical = digits == "0" || !digits.starts_with('0');
+    let number = digits.parse().ok()?;
+    (plain && canonical && number < MAX_INTERFACES).then_some(number)
+}
+
+/// Queues `dev` for removal, with all that it holds given up: a device must not hold another one while both wait for
+/// their references to go. Under RTNL.
+pub(crate) fn give_up(dev: &Device<IpsecDev>, list: &mut KillList) {
+    let data = dev.data();
+    data.attached.publish(None, &data.ns.yard);
+    data.ns.devices.forget(dev);
+    dev.unregister(list);
+}
+
+/// Removes `dev`, detaching it first.
+pub(crate) fn remove(dev: &Device<IpsecDev>, rtnl: &Rtnl) {
+    let _ = detach(dev, rtnl);
+    dev.data().ns.devices.forget(dev);
+    dev.remove(rtnl);
 }
 
 /// Attaches `dev` to the device called `name`, now and whenever one of that name comes again.
@@ -133,24 +163,35 @@ fn attach_by_name(dev: &Device<IpsecDev>, rtnl: &Rtnl, name: &CStr) -> Result {
         return Err(EBUSY);
     }
     let phys = PortRef::by_name(dev.port().net(), name).ok_or(ENXIO)?;
-    attach(dev, rtnl, phys)
+    attach(dev, rtnl, phys, None)
 }
 
-/// Attaches `dev` to `phys`.
+/// Whether devices of `ns` can be attached to `phys`. `EINVAL`: it is an ipsecN device, or stands on one.
+fn check_physical(ns: &Instance, phys: &Port) -> Result {
+    if ns.is_ours(phys) || ns.is_above_ours(phys) {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// Attaches `dev` to `phys`. The device gets the usual MTU, if not another one is asked for.
 ///
-/// `EBUSY`: attached already; `EINVAL`: `phys` is an ipsecN device, or stands on one.
-pub(crate) fn attach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
+/// `EBUSY`: attached already; others as [`check_physical`].
+pub(crate) fn attach(
+    dev: &Device<IpsecDev>,
+    rtnl: &Rtnl,
+    phys: PortRef,
+    own_mtu: Option<u32>,
+) -> Result {
     let data = dev.data();
     if data.attached.is_some() {
         return Err(EBUSY);
     }
-    if data.ns.is_ours(&phys) || data.ns.is_above_ours(&phys) {
-        return Err(EINVAL);
-    }
+    check_physical(&data.ns, &phys)?;
     let (mtu, name) = (phys.mtu(), phys.name());
     let headroom = HEADROOM.saturating_add(u16::try_from(phys.link_reserve()).unwrap_or(0));
     let prepared = Rcu::prepare(Attachment(phys.hold()))?;
-    dev.adopt(rtnl, &phys, ATTACHED_MTU, headroom)?;
+    dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), headroom)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
     data.wanted.with(|wanted| *wanted = Some(name));
     data.attached.publish(Some(prepared), &data.ns.yard);
@@ -202,7 +243,62 @@ fn physical_name(arg: &[u8; 16]) -> Result<[u8; 13]> {
     Ok(name)
 }
 
+static LINKS: Links<IpsecDev> = Links::new();
+
 impl Driver for IpsecDev {
+    const KIND: &'static CStr = c"klips";
+
+    fn links() -> &'static Links<Self> {
+        &LINKS
+    }
+
+    /// `ip link add [link PHYSICAL] [name ipsecN] type klips`.
+    fn create(request: NewDevice<'_, Self>, rtnl: &Rtnl) -> Result {
+        let ns = netns::instance_arc::<Instance>(request.net()).ok_or(ENODEV)?;
+        let number = match request.name() {
+            Some(name) => number_in(name.as_str()).ok_or_else(|| {
+                request.refuse(c"klips devices are called ipsec0 to ipsec63", EINVAL)
+            }),
+            None => ns.devices.free_number(rtnl).ok_or(ENFILE),
+        }?;
+        if request.has_address() {
+            let why = c"a klips device has the address of its physical device";
+            return Err(request.refuse(why, EOPNOTSUPP));
+        }
+        let phys = request.lower()?;
+        if let Some(phys) = &phys {
+            if !phys.is_in(request.net()) {
+                let why = c"the physical device is in another network namespace";
+                return Err(request.refuse(why, EINVAL));
+            }
+            check_physical(&ns, phys).map_err(|e| {
+                request.refuse(
+                    c"the physical device is a klips device, or stands on one",
+                    e,
+                )
+            })?;
+        }
+        let name = name_of(number)?;
+        let dev = ns.devices.add(number, rtnl, || {
+            request.register(&name, Self::new(ns.clone(), number)?, rtnl)
+        })?;
+        match phys {
+            Some(phys) => {
+                attach(&dev, rtnl, phys, request.mtu()).inspect_err(|_| remove(&dev, rtnl))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn delete(dev: &Device<Self>, _rtnl: &Rtnl, list: &mut KillList) {
+        give_up(dev, list);
+    }
+
+    fn lower(&self) -> Option<i32> {
+        let guard = rcu::read_lock();
+        self.attachment(&guard).map(|a| a.port().ifindex())
+    }
+
     fn open(dev: &Device<Self>) -> Result {
         if dev.data().attached.is_some() {
             Ok(())
@@ -244,10 +340,9 @@ impl Driver for IpsecDev {
             }
             DETACH => detach(dev, rtnl),
             CLEAR => {
-                let all = dev.data().ns.devices_held()?;
-                for dev in &all {
+                dev.data().ns.each_device(rtnl, |dev| {
                     let _ = detach(dev, rtnl);
-                }
+                });
                 Ok(())
             }
             _ => Err(EOPNOTSUPP),

@@ -39,10 +39,9 @@ impl Waiting {
     fn resend(self, ns: &Tables) {
         let dev = {
             let guard = rcu::read_lock();
-            ns.devices(&guard)
-                .iter()
-                .find(|dev| dev.port().ifindex() == self.ifindex)
-                .map(|dev| dev.again())
+            let mut devices = ns.devices.iter(&guard);
+            let dev = devices.find(|dev| dev.port().ifindex() == self.ifindex);
+            dev.map(|dev| dev.again())
         };
         if let Some(dev) = dev {
             self.packet.resend(dev.port());

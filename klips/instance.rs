@@ -6,6 +6,7 @@
 
 use crate::{
     device::{self, IpsecDev},
+    devices::Devices,
     eroute::{self, Eroutes, EroutesWriter},
     error::Discard,
     events::{Event, Events},
@@ -18,9 +19,10 @@ use crate::{
             notifier::{self, Block, Observer},
             Net,
         },
-        rcu::{Graveyard, Rcu},
+        rcu::Graveyard,
         work::Worker,
     },
+    params::MAX_INTERFACES,
     pfkey::Listeners,
     proc,
     sadb::{
@@ -39,7 +41,6 @@ use core::{
 use kernel::{
     new_mutex,
     prelude::*,
-    str::CString,
     sync::{
         rcu::{self, Guard},
         Arc, Mutex,
@@ -69,7 +70,8 @@ pub(crate) struct Tables {
     pub(crate) drops: Drops,
     /// Switches.
     pub(crate) sysctl: Switches,
-    devices: Rcu<Devices>,
+    /// The ipsecN devices.
+    pub(crate) devices: Devices,
     /// Serialises everything that changes tables, and the order of notifications about it.
     #[pin]
     pub(crate) control: Mutex<Control>,
@@ -104,21 +106,17 @@ impl Tables {
         }
     }
 
-    /// The devices, in order of their numbers.
-    #[inline]
-    pub(crate) fn devices<'g>(&'g self, guard: &'g Guard) -> &'g [DeviceRef<IpsecDev>] {
-        self.devices.read(guard).map_or(&[], |d| &d.0)
-    }
-
-    /// Counted references to the devices. `ENOMEM`.
-    pub(crate) fn devices_held(&self) -> Result<KVec<DeviceRef<IpsecDev>>> {
-        let guard = rcu::read_lock();
-        let devices = self.devices(&guard);
-        let mut held = KVec::with_capacity(devices.len(), GFP_ATOMIC)?;
-        for dev in devices {
-            held.push(dev.again(), GFP_ATOMIC)?;
+    /// Runs `f` for every device, holding it. Under RTNL, which keeps them where they are.
+    pub(crate) fn each_device(&self, _rtnl: &Rtnl, mut f: impl FnMut(&DeviceRef<IpsecDev>)) {
+        for number in 0..MAX_INTERFACES {
+            let dev = {
+                let guard = rcu::read_lock();
+                self.devices.get(number, &guard).map(DeviceRef::again)
+            };
+            if let Some(dev) = dev {
+                f(&dev);
+            }
         }
-        Ok(held)
     }
 
     /// The device that is attached to `port`.
@@ -128,25 +126,23 @@ impl Tables {
         port: &Port,
         guard: &'g Guard,
     ) -> Option<&'g DeviceRef<IpsecDev>> {
-        self.devices(guard)
-            .iter()
+        self.devices
+            .iter(guard)
             .find(|dev| dev.data().is_on(port, guard))
     }
 
     /// Whether `port` is one of the namespace's ipsecN devices.
     pub(crate) fn is_ours(&self, port: &Port) -> bool {
         let guard = rcu::read_lock();
-        self.devices(&guard)
-            .iter()
-            .any(|dev| core::ptr::eq(dev.port(), port))
+        let mut devices = self.devices.iter(&guard);
+        devices.any(|dev| core::ptr::eq(dev.port(), port))
     }
 
     /// Whether `port` stands on one of the namespace's ipsecN devices, as a VLAN does.
     pub(crate) fn is_above_ours(&self, port: &Port) -> bool {
         let guard = rcu::read_lock();
-        self.devices(&guard)
-            .iter()
-            .any(|dev| dev.port().carries(port))
+        let mut devices = self.devices.iter(&guard);
+        devices.any(|dev| dev.port().carries(port))
     }
 
     /// Counts a packet that was discarded.
@@ -161,9 +157,6 @@ impl Tables {
         }
     }
 }
-
-/// The devices of a namespace, in order of their numbers.
-struct Devices(KVec<DeviceRef<IpsecDev>>);
 
 /// The state of one namespace.
 #[pin_data]
@@ -201,6 +194,7 @@ impl PerNet for Instance {
             eroutes: eroutes_writer,
             reply,
         };
+        let devices = Devices::new(&yard)?;
         let (traps, drops, sysctl) = (Traps::new()?, Drops::new()?, Switches::new()?);
         let tables = Arc::pin_init(
             pin_init!(Tables {
@@ -209,7 +203,7 @@ impl PerNet for Instance {
                 traps,
                 drops,
                 sysctl,
-                devices: Rcu::empty(),
+                devices,
                 control <- new_mutex!(control, "klips_control"),
                 sockets <- new_mutex!(Listeners::new(), "klips_sockets"),
                 birth4 <- new_mutex!(KVec::new(), "klips_birth"),
@@ -239,16 +233,8 @@ impl PerNet for Instance {
         Ok(())
     }
 
-    fn remove_devices(&self, list: &mut KillList) {
-        {
-            let guard = rcu::read_lock();
-            for dev in self.devices(&guard) {
-                // A device must not hold another one while both wait for their references to go.
-                dev.data().let_go();
-                dev.unregister(list);
-            }
-        }
-        self.devices.publish(None, &self.yard);
+    fn remove_devices(&self, rtnl: &Rtnl, list: &mut KillList) {
+        self.each_device(rtnl, |dev| device::give_up(dev, list));
     }
 
     fn stop(&self, _net: &Net) {
@@ -274,65 +260,37 @@ impl Instance {
             })
         });
         if result.is_err() {
-            Rtnl::with(|rtnl| self.unplumb_all(rtnl));
+            Rtnl::with(|rtnl| self.each_device(rtnl, |dev| device::remove(dev, rtnl)));
         }
         result
     }
 
-    /// Makes the device ipsecN. `EEXIST`: it is there.
+    /// Makes the device ipsecN. `EEXIST`: it is there; `ENOENT`: N is too large.
     pub(crate) fn plumb(self: &Arc<Self>, net: &Net, n: u32, rtnl: &Rtnl) -> Result {
-        let name = CString::try_from_fmt(fmt!("ipsec{n}"))?;
-        // Everything that can fail comes before the device is registered.
-        let mut list = self.devices_held()?;
-        list.reserve(1, GFP_KERNEL)?;
-        let dev = DeviceRef::register(net, &name, IpsecDev::new(self.clone(), n)?, rtnl)?;
-        let at = list.iter().take_while(|d| d.data().number() < n).count();
-        let kept = dev.again();
-        let inserted = list.insert_within_capacity(at, dev).is_ok();
-        match Rcu::prepare(Devices(list)) {
-            Ok(prepared) if inserted => {
-                self.devices.publish(Some(prepared), &self.yard);
-                Ok(())
-            }
-            _ => {
-                kept.remove(rtnl);
-                Err(ENOMEM)
-            }
-        }
+        let name = device::name_of(n)?;
+        let made = self.devices.add(n, rtnl, || {
+            DeviceRef::register(net, &name, IpsecDev::new(self.clone(), n)?, rtnl)
+        });
+        made.map(|_| ())
     }
 
-    /// Removes the device ipsecN, detaching it first. `ENOENT`: it is not there.
+    /// Removes the device ipsecN. `ENOENT`: it is not there.
     pub(crate) fn unplumb(&self, n: u32, rtnl: &Rtnl) -> Result {
-        let mut list = self.devices_held()?;
-        let at = list
-            .iter()
-            .position(|d| d.data().number() == n)
-            .ok_or(ENOENT)?;
-        let dev = list.remove(at).map_err(|_| ENOENT)?;
-        let prepared = Rcu::prepare(Devices(list))?;
-        let _ = device::detach(&dev, rtnl);
-        self.devices.publish(Some(prepared), &self.yard);
-        dev.remove(rtnl);
-        Ok(())
-    }
-
-    fn unplumb_all(&self, rtnl: &Rtnl) {
-        {
+        let dev = {
             let guard = rcu::read_lock();
-            for dev in self.devices(&guard) {
-                dev.remove(rtnl);
-            }
-        }
-        self.devices.publish(None, &self.yard);
+            self.devices.get(n, &guard).ok_or(ENOENT)?.again()
+        };
+        device::remove(&dev, rtnl);
+        Ok(())
     }
 
     /// Attaches devices whose physical device went away to one of the same name that came up (a redialled PPP link).
     fn attach_waiting(&self, rtnl: &Rtnl, port: &Port) {
-        for dev in self.devices_held().iter().flatten() {
+        self.each_device(rtnl, |dev| {
             if dev.data().waits_for(port) {
-                let _ = device::attach(dev, rtnl, port.hold());
+                let _ = device::attach(dev, rtnl, port.hold(), None);
             }
-        }
+        });
     }
 
     /// Makes the worker look for what is due. Any context.
@@ -368,14 +326,14 @@ impl Observer for Follower {
             this.attach_waiting(rtnl, port);
             return;
         }
-        let Ok(devices) = this.devices_held() else {
-            return;
-        };
-        for dev in devices.iter().filter(|dev| {
-            let guard = rcu::read_lock();
-            dev.data().is_on(port, &guard)
-        }) {
-            device::follow(dev, rtnl, port, event);
-        }
+        this.each_device(rtnl, |dev| {
+            let is_on = {
+                let guard = rcu::read_lock();
+                dev.data().is_on(port, &guard)
+            };
+            if is_on {
+                device::follow(dev, rtnl, port, event);
+            }
+        });
     }
 }

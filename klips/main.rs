@@ -16,6 +16,7 @@
 
 mod algorithms;
 mod device;
+mod devices;
 mod eroute;
 mod error;
 mod events;
@@ -37,7 +38,7 @@ mod xform;
 use instance::{Follower, Instance};
 use kapi::{
     layout,
-    net::{netns, notifier, proto, sock},
+    net::{dev, netns, notifier, proto, sock},
 };
 use kernel::prelude::*;
 
@@ -47,7 +48,7 @@ module! {
     authors: ["The KLIPS developers"],
     description: "KLIPS IPsec: ipsecN devices, eroutes, SAs and PF_KEYv2",
     license: "GPL v2",
-    alias: ["net-pf-15"],
+    alias: ["net-pf-15", "rtnl-link-klips"],
     params: {
         interfaces: u32 {
             default: 2,
@@ -60,6 +61,7 @@ module! {
 struct Klips {
     _esp: proto::Registration<rx::Esp4>,
     _family: sock::Registration<pfkey::PfKey>,
+    _links: dev::Registration<device::IpsecDev>,
     _notifier: notifier::Registration<Follower>,
     _namespaces: netns::Registration<Instance>,
 }
@@ -82,6 +84,7 @@ impl kernel::Module for Klips {
         layout::check()?;
         let namespaces = netns::Registration::new()?;
         let notifier = notifier::Registration::new()?;
+        let links = dev::Registration::new()?;
         let esp = proto::Registration::new()?;
         // Last: from here on there may be open sockets, which only a loaded module may have.
         let family = sock::Registration::new().inspect_err(|_| {
@@ -96,6 +99,7 @@ impl kernel::Module for Klips {
         Ok(Self {
             _esp: esp,
             _family: family,
+            _links: links,
             _notifier: notifier,
             _namespaces: namespaces,
         })

@@ -143,22 +143,22 @@ impl Listing for Groups {
     }
 }
 
-/// The attachments; keyed by the position of the device.
+/// The attachments; keyed by the number of the device.
 struct Attachments;
 
 impl Listing for Attachments {
     type Owner = Instance;
-    type Key = usize;
+    type Key = u32;
 
-    fn next(owner: &Instance, last: Option<&usize>) -> Option<usize> {
-        let next = last.map_or(0, |n| n.saturating_add(1));
+    fn next(owner: &Instance, last: Option<&u32>) -> Option<u32> {
         let guard = rcu::read_lock();
-        (next < owner.devices(&guard).len()).then_some(next)
+        let mut numbers = owner.devices.iter(&guard).map(|dev| dev.data().number());
+        numbers.find(|n| last.is_none_or(|last| n > last))
     }
 
-    fn show(owner: &Instance, key: &usize, out: &mut Writer<'_>) -> FmtResult {
+    fn show(owner: &Instance, key: &u32, out: &mut Writer<'_>) -> FmtResult {
         let guard = rcu::read_lock();
-        let Some(dev) = owner.devices(&guard).get(*key) else {
+        let Some(dev) = owner.devices.get(*key, &guard) else {
             return Ok(());
         };
         let phys = dev

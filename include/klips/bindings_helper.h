@@ -24,6 +24,7 @@
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/route.h>
+#include <net/rtnetlink.h>
 #include <net/sock.h>
 #include <net/xfrm.h>
 

@@ -11,6 +11,7 @@
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
+#include <net/netlink.h>
 #include <net/sock.h>
 
 /* crypto */
@@ -34,6 +35,8 @@ bool klips_net_has_fallback_tunnels(struct net *net);
 struct net_device *klips_dev_get_by_name(struct net *net, const char *name);
 bool klips_dev_carries(struct net_device *lower, struct net_device *upper);
 void klips_dev_virtual(struct net_device *dev);
+bool klips_dev_is_leaving(const struct net_device *dev);
+u32 klips_nla_u32(const struct nlattr *attr);
 int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom);
 void klips_dev_copy_addr(struct net_device *dev, const struct net_device *phys);
 void klips_dev_abandon(struct net_device *dev);

@@ -47,6 +47,17 @@ bool klips_dev_carries(struct net_device *lower, struct net_device *upper)
 	return carries;
 }
 
+/* Registered once, and being taken apart. */
+bool klips_dev_is_leaving(const struct net_device *dev)
+{
+	return dev->reg_state == NETREG_UNREGISTERING;
+}
+
+u32 klips_nla_u32(const struct nlattr *attr)
+{
+	return nla_get_u32(attr);
+}
+
 /* A device without a queue or a transmit lock of its own, bound to its namespace. */
 void klips_dev_virtual(struct net_device *dev)
 {

@@ -8,7 +8,10 @@
 //! namespace (or the module) goes, the kernel calls `pre_exit` for it, waits for a grace period, and calls the
 //! rest: after `pre_exit` nobody finds the instance any more, after the grace period nobody uses a borrowed one.
 
-use super::{dev::KillList, raw, Net};
+use super::{
+    dev::{KillList, Rtnl},
+    raw, Net,
+};
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
@@ -28,8 +31,8 @@ pub(crate) trait PerNet: Send + Sync + Sized + 'static {
     fn create(net: &Net) -> Result<Arc<Self>>;
     /// Called when the instance can be found: makes what needs it (devices, files). Process context.
     fn start(this: &Arc<Self>, net: &Net) -> Result;
-    /// Queues the instance's devices for removal. Called under RTNL.
-    fn remove_devices(&self, list: &mut KillList);
+    /// Queues the instance's devices for removal.
+    fn remove_devices(&self, rtnl: &Rtnl, list: &mut KillList);
     /// Takes away everything else. Nobody finds the instance any more. Process context.
     fn stop(&self, net: &Net);
 }
@@ -125,7 +128,8 @@ impl<T: PerNet> Operations<T> {
         // SAFETY: The slot owns a reference until `give_up`.
         if let Some(this) = unsafe { slot.owned.load(Ordering::Relaxed).as_ref() } {
             // SAFETY: RTNL is held and the list is the kernel's for this call.
-            this.remove_devices(&mut unsafe { KillList::from_raw(list) });
+            let (rtnl, mut list) = unsafe { (Rtnl::assume(), KillList::from_raw(list)) };
+            this.remove_devices(&rtnl, &mut list);
         }
     }
 
