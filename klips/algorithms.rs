@@ -32,7 +32,8 @@ pub(crate) fn has(proto: SaProto, job: Job, id: u8) -> bool {
         None => false,
         Some(Provider::Ourselves) => true,
         Some(Provider::Hash(name)) => crypto::has_hash(name),
-        Some(Provider::Aead(name)) => crypto::has_aead(name),
+        Some(Provider::Aead(name)) => crypto::has_aead(&name),
+        Some(Provider::Compressor(name)) => crypto::has_compressor(name),
     }
 }
 

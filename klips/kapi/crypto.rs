@@ -41,6 +41,16 @@ pub(crate) fn has_hash(name: &CStr) -> bool {
     unsafe { raw::crypto_has_ahash(name.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC) != 0 }
 }
 
+/// Whether the kernel has a compressor of this name. Process context; may load modules.
+pub(crate) fn has_compressor(name: &CStr) -> bool {
+    let (kind, mask) = (
+        raw::CRYPTO_ALG_TYPE_ACOMPRESS,
+        raw::CRYPTO_ALG_TYPE_ACOMPRESS_MASK,
+    );
+    // SAFETY: The name is NUL-terminated.
+    unsafe { raw::crypto_has_alg(name.as_char_ptr(), kind, mask) != 0 }
+}
+
 /// Key material that is wiped when it goes.
 pub(crate) struct Secret(KVec<u8>);
 

@@ -60,7 +60,7 @@ impl Esp {
             key.push(auth)?;
         }
         key.push(enc)?;
-        let aead = Aead::new(suite.driver, &key, suite.icv_len)?;
+        let aead = Aead::new(&suite.driver(), &key, suite.icv_len)?;
         let mut base = [0u8; 8];
         crypto::random(&mut base);
         Ok(Self {
@@ -96,7 +96,7 @@ impl Esp {
 
     /// Whether an SA must end before its sequence numbers start over, replay window or not: its IVs would repeat.
     pub(crate) fn counts_ivs(&self) -> bool {
-        self.suite.aead
+        self.suite.counts_ivs
     }
 
     /// The IV for packet `seq`.
@@ -107,7 +107,7 @@ impl Esp {
     /// section 2): random.
     fn iv(&self, sa: &Sa, seq: u32) -> [u8; MAX_IV] {
         let mut iv = [0u8; MAX_IV];
-        if self.suite.aead {
+        if self.suite.counts_ivs {
             let count = self.iv_base.wrapping_add(seq.into());
             for (to, from) in iv.iter_mut().zip(count.to_be_bytes()) {
                 *to = from;

@@ -17,7 +17,7 @@ pub use crate::addr::{Addr, Net};
 pub use eroute::ErouteRow;
 pub use group::SpigrpRow;
 #[cfg(feature = "parse")]
-pub use parse::RowError;
+pub use parse::{xform_numbers, RowError};
 pub use sa::{NatEncap, SaRow};
 pub use sockets::{PfkeyRow, RegisteredRow, SupportedRow, VerbosePfkeyRow};
 pub use status::{KlipsdebugRows, NattRow, OcfRow, SarefRows, StatRow};

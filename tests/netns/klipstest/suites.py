@@ -33,14 +33,18 @@ class Suite:
 
     def ipsec(self, keys):
         """The words for `ipsec spi`."""
-        words = ["--esp", self.name, "--enckey", "0x" + keys[0].hex()]
-        return words if self.aead else [*words, "--authkey", "0x" + keys[1].hex()]
+        words = ["--esp", self.name]
+        for option, key in zip(("--enckey", "--authkey"), keys, strict=True):
+            if key:
+                words += [option, "0x" + key.hex()]
+        return words
 
     def xfrm(self, keys):
         """The words for `ip xfrm state add`."""
         if self.aead:
             return f"aead {self.xfrm_cipher} 0x{keys[0].hex()} {self.icv_bits}"
-        return (f"enc {self.xfrm_cipher} 0x{keys[0].hex()} "
+        cipher_key = "0x" + keys[0].hex() if keys[0] else '""'
+        return (f"enc {self.xfrm_cipher} {cipher_key} "
                 f"auth-trunc {self.xfrm_auth} 0x{keys[1].hex()} {self.icv_bits}")
 
 
@@ -56,7 +60,8 @@ _AUTHS = [
     ("sha2-256-128", "HMAC_SHA2_256", "hmac(sha256)", 32, 128, 256, 5),
 ]
 
-SUITES = [
+# What KLIPS is known for, and AES-GCM.
+CLASSIC = [
     Suite(f"{cipher}-{auth}", f"ESP_{c_listed}_{a_listed}", xfrm_cipher, cipher_len, xfrm_auth, auth_len, icv_bits,
           hash_bits, iv_bits, enc_id, auth_id)
     for cipher, c_listed, xfrm_cipher, cipher_len, enc_id, iv_bits in _CIPHERS
@@ -66,5 +71,26 @@ SUITES = [
     Suite("aes128-gcm", "ESP_AES_GCM_16", "rfc4106(gcm(aes))", 20),
     Suite("aes256-gcm", "ESP_AES_GCM_16", "rfc4106(gcm(aes))", 36),
 ]
+
+# Everything else, each at least once.
+MORE = [
+    Suite("aes128-ctr-sha2-384-192", "ESP_AES_CTR_HMAC_SHA2_384", "rfc3686(ctr(aes))", 20, "hmac(sha384)", 48, 192, 384,
+          64, 13, 6),
+    Suite("camellia256-sha2-512-256", "ESP_CAMELLIA_HMAC_SHA2_512", "cbc(camellia)", 32, "hmac(sha512)", 64, 256, 512,
+          128, 22, 7),
+    Suite("twofish192-aes-xcbc-96", "ESP_TWOFISH_ID9", "cbc(twofish)", 24, "xcbc(aes)", 16, 96, 128, 128, 253, 9),
+    Suite("serpent128-aes-cmac-96", "ESP_SERPENT_AES_CMAC", "cbc(serpent)", 16, "cmac(aes)", 16, 96, 128, 128, 252, 250),
+    Suite("null-sha2-256-96", "ESP_NULL_ID252", "ecb(cipher_null)", 0, "hmac(sha256)", 32, 96, 256, 0, 11, 252),
+    # The key of AES-CCM ends with a salt of 3 bytes, all others with one of 4.
+    Suite("aes128-ccm-8", "ESP_AES_CCM_8", "rfc4309(ccm(aes))", 19, icv_bits=64, enc_id=14),
+    Suite("aes192-ccm-12", "ESP_AES_CCM_12", "rfc4309(ccm(aes))", 27, icv_bits=96, enc_id=15),
+    Suite("aes256-ccm-16", "ESP_AES_CCM_16", "rfc4309(ccm(aes))", 35, enc_id=16),
+    Suite("aes192-gcm-8", "ESP_AES_GCM_8", "rfc4106(gcm(aes))", 28, icv_bits=64, enc_id=18),
+    Suite("aes256-gcm-12", "ESP_AES_GCM_12", "rfc4106(gcm(aes))", 36, icv_bits=96, enc_id=19),
+    Suite("aes256-gmac", "ESP_NULL_AES_GMAC", "rfc4543(gcm(aes))", 36, enc_id=23),
+    Suite("chacha20-poly1305", "ESP_CHACHA20_POLY1305", "rfc7539esp(chacha20,poly1305)", 36, enc_id=28),
+]
+
+SUITES = CLASSIC + MORE
 
 BY_NAME = {suite.name: suite for suite in SUITES}

@@ -12,7 +12,7 @@
 //! * `cmd`: the tools. `catalogue`: the list of them. `wrapper`: how one of them is chosen.
 //! * `tables`: the kernel's tables, line by line. `listing`: how they are shown. `json`: the form for programs.
 //! * `counters`, `routes`, `firewall`: what else the kernel has that is of interest.
-//! * `resolve`, `names`, `keytext`, `algorithm`, `life`: text to values.
+//! * `resolve`, `names`, `keytext`, `life`: text to values.
 //! * `kernel`: the conversation; the only place where requests become bytes. `refusal`: sentences for errnos.
 //! * `output`: the only place that prints.
 //! * `manual`: the manual pages and the shells' completions, which are made of the same tables of options.
@@ -27,7 +27,6 @@
     )
 )]
 
-mod algorithm;
 mod catalogue;
 mod clock;
 mod cmd;

@@ -12,7 +12,8 @@ use super::request::{
     AddFlow, DelAction, DelFlow, Flow, FlushScope, GetSpi, Grpsa, Interface, NatT, Request,
     SaParams, SaRef,
 };
-use super::types::{alg, flags, state, ExtType, MsgType, REF_LIMIT, REPLAY_MAX, SPI_MIN};
+use super::types::{flags, state, ExtType, MsgType, REF_LIMIT, REPLAY_MAX, SPI_MIN};
+use crate::sa::alg;
 use crate::said::{SaProto, Said};
 
 /// Parses a request of the KLIPS dialect.
@@ -362,7 +363,7 @@ fn check_complete_sa(proto: SaProto, sa: &SaInfo) -> Result<(), Errno> {
     let has_encrypt = sa.encrypt != alg::NONE;
     let algorithms_fit = match proto {
         SaProto::Ah => has_auth && !has_encrypt,
-        SaProto::Esp => has_encrypt && (has_auth || sa.encrypt != alg::ENCRYPT_NULL),
+        SaProto::Esp => has_encrypt && (has_auth || sa.encrypt != alg::ENC_NULL),
         SaProto::Comp => has_encrypt && !has_auth,
         SaProto::Ipip => true,
         // Shunts are eroute targets and never SAs.

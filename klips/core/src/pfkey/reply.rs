@@ -14,7 +14,8 @@ use super::errno::Errno;
 use super::ext::{Alg, Endpoint, Ident, Lifetime, SaInfo, SarefPair};
 use super::layout::{Comb, Header};
 use super::request::{AddFlow, DelAction, DelFlow, Flow, GetSpi, Grpsa, NatT, SaRef};
-use super::types::{alg, flags, state, ExtType, MsgType, REF_LIMIT, REPLAY_MAX};
+use super::types::{flags, state, ExtType, MsgType, REF_LIMIT, REPLAY_MAX};
+use crate::sa::alg;
 use crate::said::{SaProto, Said};
 
 /// A message in the buffer it was written to.
@@ -291,7 +292,7 @@ fn acquire_comb(auth: u8, auth_bits: u16) -> Comb {
     const _: () = assert!(flags::PFS == 1);
     Comb {
         auth,
-        encrypt: alg::ENCRYPT_3DES,
+        encrypt: alg::ENC_3DES,
         flags: PFS.into(),
         auth_minbits: auth_bits.into(),
         auth_maxbits: auth_bits.into(),

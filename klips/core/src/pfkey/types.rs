@@ -224,30 +224,6 @@ pub mod natt_type {
     pub const NON_ESP: u8 = 2;
 }
 
-/// Algorithm numbers that the message checks need to know.
-pub mod alg {
-    /// No algorithm, in either field.
-    pub const NONE: u8 = 0;
-    /// HMAC-MD5-96.
-    pub const AUTH_MD5: u8 = 2;
-    /// HMAC-SHA1-96.
-    pub const AUTH_SHA1: u8 = 3;
-    /// HMAC-SHA2-256-128.
-    pub const AUTH_SHA2_256: u8 = 5;
-    /// Triple DES in CBC mode.
-    pub const ENCRYPT_3DES: u8 = 3;
-    /// Null cipher, RFC 2410.
-    pub const ENCRYPT_NULL: u8 = 11;
-    /// AES in CBC mode.
-    pub const ENCRYPT_AES: u8 = 12;
-    /// AES in GCM mode with a 16 byte ICV, RFC 4106.
-    pub const ENCRYPT_AES_GCM: u8 = 20;
-    /// Raw deflate, as the "encryption" of a COMP SA.
-    pub const COMP_DEFLATE: u8 = 2;
-    /// LZS, as the "encryption" of a COMP SA.
-    pub const COMP_LZS: u8 = 3;
-}
-
 /// The largest satype that has a meaning.
 pub const SATYPE_MAX: u8 = 11;
 /// The lowest SPI that a user may choose; what lies below is reserved (RFC 4303 section 2.1).

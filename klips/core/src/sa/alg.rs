@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Algorithms: one table for PF_KEY numbers, tool names, key sizes and the kernel's crypto drivers.
+//!
+//! The table is in three files: ciphers, authentication, compression. [`suite`] puts an ESP transform together of its
+//! parts, [`ah_suite`] one of AH. Nothing else knows algorithms.
 
+mod ah;
+mod announced;
+mod auths;
+mod ciphers;
+mod comps;
+mod driver;
+#[cfg(any(feature = "parse", test))]
 mod names;
+mod numbers;
 mod provider;
-mod table;
+mod suite;
 
-pub use names::{parse_esp, EspChoice};
+pub use ah::{ah_suite, AhSuite};
+pub use announced::{supported, Supported};
+pub use comps::{comp_driver, comp_xform};
+pub use driver::DriverName;
+#[cfg(any(feature = "parse", test))]
+pub use names::AlgChoice;
+pub use numbers::*;
 pub use provider::{provider, Job, Provider};
-pub use table::{auth_xform, enc_xform, supported, Supported};
+pub use suite::{suite, Suite, AUTHENC_HEADER_LEN};
 
-use core::ffi::CStr;
+use auths::Auth;
+use ciphers::Cipher;
 use core::fmt;
-use table::{Auth, Cipher};
-
-/// PF_KEY number of "no algorithm".
-pub const NONE: u8 = 0;
-/// PF_KEY authentication algorithm: HMAC-MD5-96, RFC 2403.
-pub const AUTH_MD5: u8 = 2;
-/// PF_KEY authentication algorithm: HMAC-SHA1-96, RFC 2404.
-pub const AUTH_SHA1: u8 = 3;
-/// PF_KEY authentication algorithm: HMAC-SHA-256-128, RFC 4868.
-pub const AUTH_SHA2_256: u8 = 5;
-/// PF_KEY encryption algorithm: 3DES-CBC, RFC 2451.
-pub const ENC_3DES: u8 = 3;
-/// PF_KEY encryption algorithm: NULL, RFC 2410.
-pub const ENC_NULL: u8 = 11;
-/// PF_KEY encryption algorithm: AES-CBC, RFC 3602.
-pub const ENC_AES: u8 = 12;
-/// PF_KEY encryption algorithm: AES-GCM with an ICV of 16 bytes, RFC 4106. The key ends with the 4-byte salt.
-pub const ENC_AES_GCM_16: u8 = 20;
+use suite::authenc;
 
 /// Why a combination of algorithms and keys was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum AlgError {
     NoCipher,
     /// A cipher that does not exist here.
     UnknownCipher,
+    /// AH without an authentication algorithm.
+    NoAuth,
     /// An authentication algorithm that does not exist here.
     UnknownAuth,
     /// An encryption key of a length that the cipher does not take.
@@ -46,6 +49,9 @@ pub enum AlgError {
     AuthKeySize,
     /// An authentication algorithm beside a cipher that authenticates by itself.
     AuthWithAead,
+    /// Nothing authenticates, where the cipher must not be without (RFC 4303 section 3.2.3, RFC 3686 section 1) or the
+    /// sequence numbers cannot (RFC 4303 section 2.2.1).
+    NeedsAuth,
 }
 
 impl AlgError {
@@ -65,108 +71,51 @@ impl fmt::Display for AlgError {
         f.write_str(match self {
             Self::NoCipher => "ESP needs an encryption algorithm",
             Self::UnknownCipher => "encryption algorithm not available",
+            Self::NoAuth => "AH needs an authentication algorithm",
             Self::UnknownAuth => "authentication algorithm not available",
             Self::EncKeySize => "wrong size of encryption key",
             Self::AuthKeySize => "wrong size of authentication key",
             Self::AuthWithAead => {
                 "cipher authenticates by itself, no authentication algorithm wanted"
             }
+            Self::NeedsAuth => "authentication algorithm wanted",
         })
     }
 }
 
-/// An ESP transform: what the crypto layer is asked for, and the sizes that packets have under it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Suite {
-    /// Name for the kernel's AEAD API.
-    pub driver: &'static CStr,
-    /// IV in the packet, in bytes.
-    pub iv_len: usize,
-    /// What the payload is padded to, in bytes.
-    pub block: usize,
-    /// ICV in the packet, in bytes.
-    pub icv_len: usize,
-    /// The cipher authenticates by itself: its key is the encryption key as given. Otherwise the key is that of
-    /// [`Suite::authenc_header`].
-    pub aead: bool,
-    /// Hash size in bits as the listing shows it (`alen=`), not the size of the ICV; 0 without.
-    pub auth_bits: u16,
-    /// Authentication key, in bytes.
-    pub auth_key_len: usize,
-    /// Encryption key, with the salt if there is one, in bytes.
-    pub enc_key_len: usize,
+/// Whether a person should be told that these algorithms are for old peers only; see `Documentation/algorithms.md`.
+pub fn is_weak(auth: u8, enc: u8) -> bool {
+    Auth::find(auth).is_some_and(|auth| auth.weak)
+        || Cipher::find(enc).is_some_and(|cipher| cipher.weak)
 }
 
-/// The transform for PF_KEY algorithm numbers and key lengths in bits.
-///
-/// A cipher without authentication is allowed, as KLIPS has it.
-///
-/// # Errors
-///
-/// [`AlgError`].
-pub fn suite(auth: u8, enc: u8, auth_key_bits: u16, enc_key_bits: u16) -> Result<Suite, AlgError> {
-    if enc == NONE {
-        return Err(AlgError::NoCipher);
+/// The part of the XFORM name that an encryption algorithm adds, for protocols other than COMP; `None` prints as
+/// `_ID<n>`.
+pub fn enc_xform(id: u8) -> Option<&'static str> {
+    match id {
+        NONE => Some(""),
+        _ => Cipher::find(id).map(|cipher| cipher.listed),
     }
-    let cipher = Cipher::find(enc).ok_or(AlgError::UnknownCipher)?;
-    if !cipher.key_bits.contains(&enc_key_bits) {
-        return Err(AlgError::EncKeySize);
-    }
-    let auth = Auth::find(auth).ok_or(AlgError::UnknownAuth)?;
-    if cipher.own_icv_len.is_some() && auth.id != NONE {
-        return Err(AlgError::AuthWithAead);
-    }
-    if auth.key_bits != auth_key_bits {
-        return Err(AlgError::AuthKeySize);
-    }
-    Ok(Suite {
-        driver: table::driver(cipher.id, auth.id).ok_or(AlgError::UnknownAuth)?,
-        iv_len: cipher.iv_len,
-        block: cipher.block,
-        icv_len: cipher.own_icv_len.unwrap_or(auth.icv_len),
-        aead: cipher.own_icv_len.is_some(),
-        auth_bits: auth.hash_bits,
-        auth_key_len: bytes(auth_key_bits),
-        enc_key_len: bytes(enc_key_bits),
-    })
 }
 
-fn bytes(bits: u16) -> usize {
-    usize::from(bits >> 3)
+/// The part of the XFORM name that an authentication algorithm adds; `None` prints as `_ID<n>`.
+pub fn auth_xform(id: u8) -> Option<&'static str> {
+    let auth = Auth::find(id)?;
+    (!auth.nameless).then_some(auth.listed)
 }
 
-/// Whether a person should be told that these algorithms are for old peers only.
-///
-/// 3DES has blocks of 64 bits (RFC 9395 deprecates it), MD5 is broken as a hash and deprecated with it, NULL hides nothing.
-pub const fn is_weak(auth: u8, enc: u8) -> bool {
-    auth == AUTH_MD5 || enc == ENC_3DES || enc == ENC_NULL
+/// What an authentication algorithm is called where there is no old form to be kept.
+#[cfg(any(feature = "parse", test))]
+pub fn auth_title(id: u8) -> Option<&'static str> {
+    Auth::find(id).map(|auth| auth.listed.trim_start_matches('_'))
 }
 
-/// Length of the header that the kernel's `authenc` template wants before its two keys, in bytes.
-pub const AUTHENC_HEADER_LEN: usize = 8;
-
-impl Suite {
-    /// Length of the key for the crypto layer, in bytes.
-    pub const fn key_len(&self) -> usize {
-        let keys = self.auth_key_len.saturating_add(self.enc_key_len);
-        if self.aead {
-            keys
-        } else {
-            keys.saturating_add(AUTHENC_HEADER_LEN)
-        }
-    }
-
-    /// The header of an `authenc` key: a netlink attribute (native byte order) with the encryption key's length (big
-    /// endian). The authentication key follows, then the encryption key.
-    ///
-    /// C: `struct crypto_authenc_key_param` in `include/crypto/authenc.h`.
-    pub fn authenc_header(&self) -> [u8; AUTHENC_HEADER_LEN] {
-        const CRYPTO_AUTHENC_KEYA_PARAM: u16 = 1;
-        const RTA_LEN: u16 = 8;
-        let [l0, l1] = RTA_LEN.to_ne_bytes();
-        let [t0, t1] = CRYPTO_AUTHENC_KEYA_PARAM.to_ne_bytes();
-        let [k0, k1, k2, k3] = u32::try_from(self.enc_key_len).unwrap_or(0).to_be_bytes();
-        [l0, l1, t0, t1, k0, k1, k2, k3]
+/// A key's length in bytes.
+const fn bytes(bits: u16) -> usize {
+    // CAST: Widens; `From` is not const.
+    #[allow(clippy::as_conversions)]
+    {
+        (bits >> 3) as usize
     }
 }
 
@@ -175,94 +124,69 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_of_every_suite() {
-        // (auth, enc, auth key bits, enc key bits) -> (driver, iv, block, icv, alen)
-        let table = [
-            (
-                (0, 3, 0, 192),
-                ("authenc(digest_null,cbc(des3_ede))", 8, 8, 0, 0),
-            ),
-            (
-                (2, 3, 128, 192),
-                ("authenc(hmac(md5),cbc(des3_ede))", 8, 8, 12, 128),
-            ),
-            (
-                (3, 3, 160, 192),
-                ("authenc(hmac(sha1),cbc(des3_ede))", 8, 8, 12, 160),
-            ),
-            (
-                (5, 3, 256, 192),
-                ("authenc(hmac(sha256),cbc(des3_ede))", 8, 8, 16, 256),
-            ),
-            (
-                (0, 12, 0, 128),
-                ("authenc(digest_null,cbc(aes))", 16, 16, 0, 0),
-            ),
-            (
-                (2, 12, 128, 192),
-                ("authenc(hmac(md5),cbc(aes))", 16, 16, 12, 128),
-            ),
-            (
-                (3, 12, 160, 128),
-                ("authenc(hmac(sha1),cbc(aes))", 16, 16, 12, 160),
-            ),
-            (
-                (5, 12, 256, 256),
-                ("authenc(hmac(sha256),cbc(aes))", 16, 16, 16, 256),
-            ),
-            ((0, 20, 0, 160), ("rfc4106(gcm(aes))", 8, 4, 16, 0)),
-            ((0, 20, 0, 224), ("rfc4106(gcm(aes))", 8, 4, 16, 0)),
-            ((0, 20, 0, 288), ("rfc4106(gcm(aes))", 8, 4, 16, 0)),
-        ];
-        for ((auth, enc, auth_bits, enc_bits), (driver, iv, block, icv, alen)) in table {
-            let suite = suite(auth, enc, auth_bits, enc_bits).unwrap();
-            assert_eq!(suite.driver.to_str(), Ok(driver));
-            assert_eq!(
-                (suite.iv_len, suite.block, suite.icv_len, suite.auth_bits),
-                (iv, block, icv, alen),
-                "{driver}"
-            );
-            assert_eq!(suite.aead, enc == ENC_AES_GCM_16);
-            assert_eq!(suite.auth_key_len * 8, usize::from(auth_bits));
-            assert_eq!(suite.enc_key_len * 8, usize::from(enc_bits));
-        }
-    }
-
-    #[test]
-    fn refusals_and_their_errno() {
-        for (auth, enc, auth_bits, enc_bits, error, errno) in [
-            (2, 0, 128, 0, AlgError::NoCipher, 22),
-            (2, 11, 128, 0, AlgError::UnknownCipher, 71),
-            (2, 252, 128, 128, AlgError::UnknownCipher, 71),
-            (9, 12, 128, 128, AlgError::UnknownAuth, 22),
-            (2, 3, 128, 168, AlgError::EncKeySize, 22),
-            (2, 12, 128, 136, AlgError::EncKeySize, 22),
-            (2, 12, 160, 128, AlgError::AuthKeySize, 22),
-            (0, 12, 128, 128, AlgError::AuthKeySize, 22),
-            (3, 20, 160, 160, AlgError::AuthWithAead, 22),
-            (0, 20, 0, 128, AlgError::EncKeySize, 22),
-        ] {
-            let refused = suite(auth, enc, auth_bits, enc_bits);
-            assert_eq!(refused, Err(error), "{auth} {enc}");
-            assert_eq!(error.errno(), errno);
-        }
-    }
-
-    #[test]
     fn old_algorithms_are_weak() {
-        assert!(is_weak(AUTH_MD5, ENC_AES) && is_weak(AUTH_SHA1, ENC_3DES));
-        assert!(is_weak(AUTH_SHA1, ENC_NULL));
-        assert!(!is_weak(AUTH_SHA1, ENC_AES) && !is_weak(NONE, ENC_AES_GCM_16));
+        for (auth, enc) in [
+            (AUTH_MD5, ENC_AES),
+            (AUTH_SHA2_256_96, ENC_AES),
+            (AUTH_SHA1, ENC_3DES),
+            (AUTH_SHA1, ENC_NULL),
+            (AUTH_MD5, NONE),
+        ] {
+            assert!(is_weak(auth, enc), "{auth} {enc}");
+        }
+        for (auth, enc) in [
+            (AUTH_SHA1, ENC_AES),
+            (AUTH_SHA2_256, ENC_CAMELLIA),
+            (NONE, ENC_AES_GCM_16),
+            (NONE, ENC_NULL_AES_GMAC),
+            (AUTH_AES_CMAC, NONE),
+        ] {
+            assert!(!is_weak(auth, enc), "{auth} {enc}");
+        }
     }
 
     #[test]
-    fn authenc_key_header() {
-        let suite = suite(AUTH_SHA1, ENC_AES, 160, 256).unwrap();
-        let header = suite.authenc_header();
-        assert_eq!(header[..2], 8_u16.to_ne_bytes());
-        assert_eq!(header[2..4], 1_u16.to_ne_bytes());
-        assert_eq!(header[4..], [0, 0, 0, 32]);
-        assert_eq!(suite.key_len(), 8 + 20 + 32);
-        assert_eq!(super::suite(0, 20, 0, 160).unwrap().key_len(), 20);
+    fn classic_names_in_listings() {
+        let enc = [NONE, ENC_NULL, ENC_3DES, ENC_AES, ENC_SERPENT, ENC_TWOFISH].map(enc_xform);
+        let wanted = ["", "_NULL", "_3DES", "_AES", "_SERPENT", "_TWOFISH"];
+        assert_eq!(enc, wanted.map(Some));
+        let auth = [
+            NONE,
+            AUTH_MD5,
+            AUTH_SHA1,
+            AUTH_SHA2_256,
+            AUTH_SHA2_384,
+            AUTH_SHA2_512,
+        ]
+        .map(auth_xform);
+        let wanted = [
+            "",
+            "_HMAC_MD5",
+            "_HMAC_SHA1",
+            "_HMAC_SHA2_256",
+            "_HMAC_SHA2_384",
+            "_HMAC_SHA2_512",
+        ];
+        assert_eq!(auth, wanted.map(Some));
+        assert_eq!((enc_xform(2), auth_xform(8)), (None, None));
+        assert_eq!([AUTH_AES_XCBC, AUTH_SHA2_256_96].map(auth_xform), [None; 2]);
+        assert_eq!(auth_title(AUTH_AES_XCBC), Some("AES_XCBC"));
+        assert_eq!(
+            (auth_title(AUTH_MD5), auth_title(8)),
+            (Some("HMAC_MD5"), None)
+        );
+    }
+
+    #[test]
+    fn listed_names_are_one_algorithm_each() {
+        let mut seen = std::collections::BTreeMap::new();
+        for enc in 0..=u8::MAX {
+            for auth in 0..=u8::MAX {
+                if let (Some(enc_name), Some(auth_name)) = (enc_xform(enc), auth_xform(auth)) {
+                    let before = seen.insert(std::format!("{enc_name}{auth_name}"), (enc, auth));
+                    assert_eq!(before, None, "{enc} {auth}");
+                }
+            }
+        }
     }
 }

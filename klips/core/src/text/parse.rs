@@ -8,6 +8,8 @@ mod eroute;
 mod others;
 mod sa;
 
+pub use sa::xform_numbers;
+
 use crate::addr::{parse_addr, AddrError, Net};
 use crate::addr::{Family, Subnet};
 use crate::said::{SaProto, Said, SaidError};

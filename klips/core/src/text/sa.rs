@@ -3,7 +3,7 @@
 //! A line of `spi/all`.
 
 use crate::addr::{Addr, Family, Net};
-use crate::sa::alg::{auth_xform, enc_xform};
+use crate::sa::alg::{auth_xform, comp_xform, enc_xform};
 use crate::sa::{Lifetime, Lifetimes, Window};
 use crate::said::{SaProto, Said};
 use core::fmt;
@@ -271,15 +271,6 @@ impl SaRow<'_> {
             write!(f, " reftable={table} refentry={entry}")?;
         }
         f.write_str("\n")
-    }
-}
-
-const fn comp_xform(id: u8) -> &'static str {
-    match id {
-        0 => "_NONE",
-        2 => "_DEFLATE",
-        3 => "_LZS",
-        _ => "_UNKNOWN_comp",
     }
 }
 

@@ -16,10 +16,10 @@ use klips_core::pfkey::ext::{SaInfo, SarefPair};
 use klips_core::pfkey::request::{FlushScope, NatT, SaParams, SaRef};
 use klips_core::pfkey::types::state;
 use klips_core::pfkey::{Errno as InBand, Request};
+use klips_core::sa::alg::AlgChoice;
 use klips_core::said::{SaProto, Said};
 use klips_pfkey::Errno;
 
-use crate::algorithm::Suite;
 use crate::error::Error;
 use crate::kernel::{self, Kernel, Refused};
 use crate::keytext::Key;
@@ -58,7 +58,7 @@ struct NewSa {
     src: IpAddr,
     /// What the algorithms were called, with their option, for messages.
     algorithm: String,
-    suite: Suite,
+    suite: AlgChoice,
     /// Width of the replay window in packets.
     replay: u16,
     lives: Lives,

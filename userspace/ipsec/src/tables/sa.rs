@@ -5,8 +5,8 @@
 //! Its fields come and go with the SA and with the version of the module, so they are looked up by name and shown as
 //! they are, known algorithms or not.
 
-use klips_core::sa::alg;
 use klips_core::said::Said;
+use klips_core::text::xform_numbers;
 
 use crate::json::Value;
 
@@ -84,17 +84,9 @@ impl<'a> SaRow<'a> {
         })
     }
 
-    /// PF_KEY numbers of authentication and encryption, as far as the names in the line are known.
+    /// PF_KEY numbers of encryption and authentication.
     pub(crate) fn algorithm_numbers(&self) -> Option<(u8, u8)> {
-        let rest = self.algorithms.strip_prefix("ESP")?;
-        let ids = 0..=u8::MAX;
-        let pairs = ids
-            .clone()
-            .flat_map(|enc| ids.clone().map(move |auth| (auth, enc)));
-        pairs.into_iter().find(|&(auth, enc)| {
-            let (auth, enc) = (alg::auth_xform(auth), alg::enc_xform(enc));
-            matches!((enc, auth), (Some(enc), Some(auth)) if rest.strip_prefix(enc) == Some(auth))
-        })
+        xform_numbers(self.said.proto, self.algorithms)
     }
 
     /// The fields of ipsec_spi(8). There are no keys in the line, and so none here.
@@ -170,6 +162,7 @@ impl Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use klips_core::sa::alg;
 
     const ESP: &str = "esp0x9abc1234@203.0.113.9 ESP_AES_HMAC_SHA1: dir=in  src=198.51.100.7 iv_bits=128bits \
         iv=0x00112233445566778899aabbccddeeff ooowin=64 seq=200 bit=0xffffffffffffffff max_seq_diff=3 alen=160 aklen=160 \
@@ -195,8 +188,8 @@ mod tests {
             (sa.limit("addtime"), sa.limit("alloc")),
             (Some(addtime), None)
         );
-        assert_eq!(sa.algorithm_numbers(), Some((alg::AUTH_SHA1, alg::ENC_AES)));
-        assert_eq!(SaRow::parse(TUN).unwrap().algorithm_numbers(), None);
+        assert_eq!(sa.algorithm_numbers(), Some((alg::ENC_AES, alg::AUTH_SHA1)));
+        assert_eq!(SaRow::parse(TUN).unwrap().algorithm_numbers(), Some((0, 0)));
         assert_eq!(SaRow::parse("esp0x1@10.0.0.1"), None);
     }
 

@@ -11,9 +11,10 @@ use super::super::ext::{DebugMasks, Key, SaInfo, SarefPair};
 use super::super::request::{
     AddAction, AddFlow, DelAction, DelFlow, Flow, FlushScope, Grpsa, SaParams, SaRef,
 };
-use super::super::types::{alg, flags, state};
+use super::super::types::{flags, state};
 use super::samples::*;
 use super::*;
+use crate::sa::alg;
 use crate::said::{SaProto, Said, Shunt};
 
 fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
@@ -77,7 +78,7 @@ fn spi_adds_esp() {
     let key: Vec<u8> = (0..24).collect();
     let mut params = add_params(SaProto::Esp, 0x1234);
     params.sa.auth = alg::AUTH_MD5;
-    params.sa.encrypt = alg::ENCRYPT_3DES;
+    params.sa.encrypt = alg::ENC_3DES;
     params.auth_key = Some(Key {
         bits: 128,
         bytes: &key[..16],

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::string::{String, ToString};
 
 use super::super::request::Interface;
-use super::super::types::{alg, flags, ident_type, natt_type, state};
+use super::super::types::{flags, ident_type, natt_type, state};
 use super::*;
+use crate::sa::alg;
 use crate::said::{SaProto, Shunt};
 
 const PFKEY: &str = include_str!("../../../../../include/uapi/linux/pfkeyv2_klips.h");
@@ -67,8 +68,6 @@ fn the_other_numbers_of_pf_key() {
         ("X_SAFLAGS_CLEARFLOW", flags::CLEARFLOW.into()),
         ("X_SAFLAGS_INFLOW", flags::INFLOW.into()),
         ("X_SAFLAGS_POLICYONLY", flags::POLICYONLY.into()),
-        ("X_AALG_SHA2_256HMAC", alg::AUTH_SHA2_256.into()),
-        ("X_EALG_AES_GCM_ICV16", alg::ENCRYPT_AES_GCM.into()),
         ("X_IDENTTYPE_CONNECTION", ident_type::CONNECTION.into()),
     ];
     for (name, number) in rows {
@@ -79,6 +78,43 @@ fn the_other_numbers_of_pf_key() {
     assert_eq!(defines["KLIPS_DEBUG_SET"], ext::DebugMasks::SET.into());
     let ipsec0 = defines["KLIPS_PLUMBIF_IPSEC"] as u16;
     assert_eq!(Interface::from_number(ipsec0), Interface::Ipsec(0));
+}
+
+#[test]
+fn numbers_of_algorithms() {
+    let defines = defines(PFKEY);
+    for (name, number) in [
+        ("AALG_NONE", alg::NONE),
+        ("AALG_MD5HMAC", alg::AUTH_MD5),
+        ("AALG_SHA1HMAC", alg::AUTH_SHA1),
+        ("X_AALG_SHA2_256HMAC", alg::AUTH_SHA2_256),
+        ("X_AALG_SHA2_384HMAC", alg::AUTH_SHA2_384),
+        ("X_AALG_SHA2_512HMAC", alg::AUTH_SHA2_512),
+        ("X_AALG_AES_XCBC_MAC", alg::AUTH_AES_XCBC),
+        ("X_AALG_AES_CMAC", alg::AUTH_AES_CMAC),
+        ("X_AALG_SHA2_256_96HMAC", alg::AUTH_SHA2_256_96),
+        ("EALG_NONE", alg::NONE),
+        ("EALG_3DESCBC", alg::ENC_3DES),
+        ("EALG_NULL", alg::ENC_NULL),
+        ("X_EALG_AESCBC", alg::ENC_AES),
+        ("X_EALG_AESCTR", alg::ENC_AES_CTR),
+        ("X_EALG_AES_CCM_ICV8", alg::ENC_AES_CCM_8),
+        ("X_EALG_AES_CCM_ICV12", alg::ENC_AES_CCM_12),
+        ("X_EALG_AES_CCM_ICV16", alg::ENC_AES_CCM_16),
+        ("X_EALG_AES_GCM_ICV8", alg::ENC_AES_GCM_8),
+        ("X_EALG_AES_GCM_ICV12", alg::ENC_AES_GCM_12),
+        ("X_EALG_AES_GCM_ICV16", alg::ENC_AES_GCM_16),
+        ("X_EALG_NULL_AES_GMAC", alg::ENC_NULL_AES_GMAC),
+        ("X_EALG_CHACHA20_POLY1305", alg::ENC_CHACHA20_POLY1305),
+        ("X_EALG_CAMELLIACBC", alg::ENC_CAMELLIA),
+        ("X_EALG_SERPENTCBC", alg::ENC_SERPENT),
+        ("X_EALG_TWOFISHCBC", alg::ENC_TWOFISH),
+        ("X_CALG_DEFLATE", alg::COMP_DEFLATE),
+        ("X_CALG_LZS", alg::COMP_LZS),
+    ] {
+        let name = std::format!("KLIPS_SADB_{name}");
+        assert_eq!(defines.get(&name), Some(&number.into()), "{name}");
+    }
 }
 
 #[test]

@@ -7,8 +7,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::super::build::Origin;
 use super::super::ext::*;
 use super::super::request::*;
-use super::super::types::{alg, flags, natt_type, state};
+use super::super::types::{flags, natt_type, state};
 use super::*;
+use crate::sa::alg;
 use crate::said::{SaProto, Said};
 
 const LIFE: Lifetime = Lifetime {
@@ -49,7 +50,7 @@ fn full_params(kind: MsgType, src: IpAddr, dst: IpAddr) -> SaParams<'static> {
             window: 4096,
             state: state::MATURE,
             auth: alg::AUTH_SHA1,
-            encrypt: alg::ENCRYPT_AES,
+            encrypt: alg::ENC_AES,
             flags: flags::PFS,
             reference: 0x7fff,
         },
@@ -138,8 +139,8 @@ fn every_protocol_of_an_sa() {
         Request::Add(params)
     };
     survives(with(SaProto::Ah, alg::AUTH_MD5, alg::NONE));
-    survives(with(SaProto::Esp, alg::NONE, alg::ENCRYPT_AES_GCM));
-    survives(with(SaProto::Esp, alg::AUTH_MD5, alg::ENCRYPT_NULL));
+    survives(with(SaProto::Esp, alg::NONE, alg::ENC_AES_GCM_16));
+    survives(with(SaProto::Esp, alg::AUTH_MD5, alg::ENC_NULL));
     survives(with(SaProto::Comp, alg::NONE, alg::COMP_DEFLATE));
     survives(with(SaProto::Ipip, alg::NONE, alg::NONE));
 }

@@ -2,7 +2,9 @@
 
 //! Who does the work of an algorithm, so that one can ask whether the kernel has it.
 
-use super::{table::driver, AUTH_MD5, AUTH_SHA1, AUTH_SHA2_256, NONE};
+use super::auths::{self, Auth};
+use super::ciphers::Cipher;
+use super::{authenc, comp_driver, DriverName, NONE};
 use crate::said::SaProto;
 use core::ffi::CStr;
 
@@ -23,28 +25,34 @@ pub enum Provider {
     /// A keyed hash of the kernel's crypto layer, by this name.
     Hash(&'static CStr),
     /// An AEAD of the kernel's crypto layer, by this name.
-    Aead(&'static CStr),
+    Aead(DriverName),
+    /// A compressor of the kernel's crypto layer, by this name.
+    Compressor(&'static CStr),
 }
 
 /// Who does the work of algorithm `id` in SAs of `proto`; `None` if it is not in the table.
 ///
-/// A cipher is asked for without authentication, in the very form that an SA of its own would use, so the answer covers the
+/// A cipher is asked for as an AEAD without authentication, in the form that an SA would use, so the answer covers the
 /// templates around it.
 pub fn provider(proto: SaProto, job: Job, id: u8) -> Option<Provider> {
     match (proto, job) {
-        (SaProto::Ah | SaProto::Esp, Job::Auth) => hash(id).map(Provider::Hash),
-        (SaProto::Esp, Job::Encrypt) => driver(id, NONE).map(Provider::Aead),
+        (SaProto::Ah | SaProto::Esp, Job::Auth) => hash(id),
+        (SaProto::Esp, Job::Encrypt) => Cipher::find(id).map(aead),
         (SaProto::Ipip, Job::Encrypt) => Some(Provider::Ourselves),
+        (SaProto::Comp, Job::Encrypt) => comp_driver(id).map(Provider::Compressor),
         _ => None,
     }
 }
 
-const fn hash(id: u8) -> Option<&'static CStr> {
-    Some(match id {
-        AUTH_MD5 => c"hmac(md5)",
-        AUTH_SHA1 => c"hmac(sha1)",
-        AUTH_SHA2_256 => c"hmac(sha256)",
-        _ => return None,
+fn hash(id: u8) -> Option<Provider> {
+    let auth = Auth::find(id).filter(|auth| auth.id != NONE)?;
+    Some(Provider::Hash(auth.driver))
+}
+
+fn aead(cipher: &Cipher) -> Provider {
+    Provider::Aead(match cipher.is_aead() {
+        true => DriverName::compose(&[cipher.driver]),
+        false => authenc(auths::NO_AUTH.driver, cipher.driver, false),
     })
 }
 

@@ -4,7 +4,7 @@
 
 use super::{net, number, said, RowError};
 use crate::addr::parse_addr;
-use crate::sa::alg::{auth_xform, enc_xform};
+use crate::sa::alg::{auth_xform, comp_xform, enc_xform};
 use crate::sa::{Lifetime, Window};
 use crate::said::SaProto;
 use crate::text::{NatEncap, SaRow};
@@ -35,7 +35,7 @@ impl<'a> SaRow<'a> {
         let mut next = || words.next().ok_or(RowError::Shape);
         let said = said(next()?)?;
         let xform = next()?.strip_suffix(':').ok_or(RowError::Shape)?;
-        let (enc, auth) = algorithms(said.proto, xform).ok_or(RowError::Xform)?;
+        let (enc, auth) = xform_numbers(said.proto, xform).ok_or(RowError::Xform)?;
         let mut row = SaRow {
             said,
             enc,
@@ -155,7 +155,8 @@ impl<'a> SaRow<'a> {
 }
 
 /// Encryption and authentication algorithm of `ESP_3DES_HMAC_MD5`.
-fn algorithms(proto: SaProto, xform: &str) -> Option<(u8, u8)> {
+/// PF_KEY numbers of encryption (or compression) and authentication in an XFORM name such as `ESP_3DES_HMAC_MD5`.
+pub fn xform_numbers(proto: SaProto, xform: &str) -> Option<(u8, u8)> {
     let rest = xform.strip_prefix(match proto {
         SaProto::Ah => "AH",
         SaProto::Esp => "ESP",
@@ -164,12 +165,8 @@ fn algorithms(proto: SaProto, xform: &str) -> Option<(u8, u8)> {
         SaProto::Int => "UNKNOWN_proto",
     })?;
     if proto == SaProto::Comp {
-        return Some(match rest {
-            "_NONE" => (0, 0),
-            "_DEFLATE" => (2, 0),
-            "_LZS" => (3, 0),
-            _ => (u8::MAX, 0),
-        });
+        let known = (0..=u8::MAX).find(|enc| comp_xform(*enc) == rest);
+        return Some((known.unwrap_or(u8::MAX), 0));
     }
     // One name may begin with another: the rest has to be a name too.
     (0..=u8::MAX).find_map(|enc| {

@@ -165,7 +165,7 @@ fn cipher_name(id: u8, satype: u8) -> String {
 }
 
 fn auth_name(id: u8) -> String {
-    named(alg::auth_xform(id), "authentication", id)
+    named(alg::auth_title(id), "authentication", id)
 }
 
 fn named(name: Option<&str>, what: &str, id: u8) -> String {

@@ -9,12 +9,12 @@ use klips_core::addr::{parse_number, Family};
 use klips_core::pfkey::ext::SarefPair;
 use klips_core::pfkey::request::NatT;
 use klips_core::pfkey::types::{natt_type, WINDOW_MAX};
+use klips_core::sa::alg::AlgChoice;
 use klips_core::said::{SaProto, Said};
 use zeroize::Zeroizing;
 
 use super::options::{Id, TOOL};
 use super::{keys, Action, NewSa, Verbosity};
-use crate::algorithm::Suite;
 use crate::cmd::{sa_proto, spi_number, LOWEST_SPI};
 use crate::error::Error;
 use crate::keytext::{key, Key, KeyKind};
@@ -31,7 +31,7 @@ const USAGE: u8 = 255;
 #[derive(Debug)]
 enum Choice {
     /// Make an SA of this protocol with these algorithms, which were asked for in these words.
-    Add(SaProto, Suite, String),
+    Add(SaProto, AlgChoice, String),
     Delete,
     Clear,
 }
@@ -165,7 +165,7 @@ impl Line {
                 "Only one of '--ah', '--esp', '--comp', '--ip4', '--ip6', '--del' or '--clear' {blank}options permitted."
             ));
         }
-        let add = |proto, suite: Option<Suite>, what: &str, option: &str| match suite {
+        let add = |proto, suite: Option<AlgChoice>, what: &str, option: &str| match suite {
             Some(suite) => Ok(Choice::Add(
                 proto,
                 suite,
@@ -178,24 +178,24 @@ impl Line {
         self.choice = Some(match id {
             Id::Ah => add(
                 SaProto::Ah,
-                Suite::ah(value),
+                AlgChoice::ah(value),
                 "Unknown authentication",
                 "--ah",
             )?,
             Id::Esp => add(
                 SaProto::Esp,
-                Suite::esp(value),
+                AlgChoice::esp(value),
                 "Invalid encryption",
                 "--esp",
             )?,
             Id::Comp => add(
                 SaProto::Comp,
-                Suite::comp(value),
+                AlgChoice::comp(value),
                 "Unknown compression",
                 "--comp",
             )?,
-            Id::Ip4 => add(SaProto::Ipip, Some(Suite::NONE), "", "--ip4")?,
-            Id::Ip6 => add(SaProto::Ipip, Some(Suite::NONE), "", "--ip6")?,
+            Id::Ip4 => add(SaProto::Ipip, Some(AlgChoice::NONE), "", "--ip4")?,
+            Id::Ip6 => add(SaProto::Ipip, Some(AlgChoice::NONE), "", "--ip6")?,
             Id::Del => Choice::Delete,
             _ => Choice::Clear,
         });

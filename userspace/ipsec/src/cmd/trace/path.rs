@@ -226,7 +226,7 @@ fn step(row: &SaRow<'_>) -> Option<Step> {
     match row.said.proto {
         SaProto::Ipip => Some(Step::Ipip(Family::of(&row.said.dst))),
         SaProto::Esp => {
-            let (auth, enc) = row.algorithm_numbers()?;
+            let (enc, auth) = row.algorithm_numbers()?;
             let bits = |name| u16::try_from(row.number(name).unwrap_or(0)).ok();
             let suite = alg::suite(auth, enc, bits("aklen")?, bits("eklen")?).ok()?;
             Some(Step::Esp {
