@@ -4,6 +4,7 @@
 //!
 //! This is the only part of the module that may use `unsafe`. Nothing in its public face takes or returns a raw pointer.
 
+pub(crate) mod branch;
 pub(crate) mod crypto;
 pub(crate) mod layout;
 pub(crate) mod lock;

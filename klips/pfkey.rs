@@ -233,9 +233,7 @@ fn debug(context: &Context<'_>, masks: &DebugMasks) -> Answer {
         (Debug::Ipcomp, masks.ipcomp),
         (Debug::Verbose, masks.verbose),
     ];
-    for (what, mask) in list {
-        context.ns.sysctl.change_debug(what, set, mask);
-    }
+    context.ns.sysctl.change_debug(set, list);
     Answer {
         audience: Audience::Nobody,
         len: 0,

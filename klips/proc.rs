@@ -10,10 +10,9 @@ use crate::{
     kapi::{
         net::Net,
         proc_fs::{Entry, Listing, Writer},
-        sysctl::Table,
     },
     sadb::{sa::Sa, Place},
-    sysctl::Switches,
+    sysctl::{Switches, Table},
     xform::Xform,
 };
 use core::fmt::{Result as FmtResult, Write};
@@ -182,7 +181,7 @@ pub(crate) struct Files {
     _files: [Entry; 18],
     _directories: [Entry; 5],
     _root: Entry,
-    _sysctl: Table<{ crate::sysctl::COUNT }>,
+    _sysctl: Table,
 }
 
 impl Files {

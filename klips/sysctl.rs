@@ -3,10 +3,17 @@
 //! The switches under `/proc/sys/net/ipsec`.
 
 use crate::kapi::{
+    branch::Vote,
     net::Net,
-    sysctl::{Table, Values},
+    sysctl::{self, Board},
 };
-use kernel::{prelude::*, str::CStr, sync::Arc};
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    str::CStr,
+    sync::{Arc, Mutex},
+};
 
 /// How many switches there are.
 pub(crate) const COUNT: usize = DEBUG + Debug::COUNT;
@@ -69,45 +76,78 @@ impl Debug {
     const COUNT: usize = 13;
 }
 
+/// The files of one namespace.
+pub(crate) type Table = sysctl::Table<Values, COUNT>;
+
+/// The values of one namespace.
+#[pin_data]
+pub(crate) struct Values {
+    values: [AtomicI32; COUNT],
+    /// Whether anything here is to be talked about.
+    #[pin]
+    talking: Mutex<Vote>,
+}
+
+impl Board<COUNT> for Values {
+    fn values(&self) -> &[AtomicI32; COUNT] {
+        &self.values
+    }
+
+    fn written(&self) {
+        let mut vote = self.talking.lock();
+        let masks = self.values.iter().skip(DEBUG);
+        vote.set(masks.into_iter().any(|mask| mask.load(Relaxed) != 0));
+    }
+}
+
 /// The switches of one namespace, as packets read them.
-pub(crate) struct Switches(Arc<Values<COUNT>>);
+pub(crate) struct Switches(Arc<Values>);
 
 impl Switches {
     /// Switches at their defaults. Process context.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self(Arc::new(Values::new(DEFAULTS), GFP_KERNEL)?))
+        let values = pin_init!(Values {
+            values: DEFAULTS.map(AtomicI32::new),
+            talking <- new_mutex!(Vote::none(), "klips_talking"),
+        });
+        Ok(Self(Arc::pin_init(values, GFP_KERNEL)?))
     }
 
     /// Makes the files. Process context.
-    pub(crate) fn register(&self, net: &Net) -> Result<Table<COUNT>> {
+    pub(crate) fn register(&self, net: &Net) -> Result<Table> {
         Table::new(net, c"net/ipsec", NAMES, self.0.clone())
+    }
+
+    #[inline]
+    fn get(&self, i: usize) -> i32 {
+        self.0.values.get(i).map_or(0, |value| value.load(Relaxed))
     }
 
     /// Tell senders of packets that must not be fragmented what would fit.
     #[inline]
     pub(crate) fn icmp(&self) -> bool {
-        self.0.get(ICMP) != 0
+        self.get(ICMP) != 0
     }
 
     /// Check that inbound packets are what their SAs are for.
     #[inline]
     pub(crate) fn inbound_policy_check(&self) -> bool {
-        self.0.get(INBOUND_POLICY_CHECK) != 0
+        self.get(INBOUND_POLICY_CHECK) != 0
     }
 
     /// Show type of service 0 outside, instead of the inner packet's.
     #[inline]
     pub(crate) fn hide_tos(&self) -> bool {
-        self.0.get(TOS) != 0
+        self.get(TOS) != 0
     }
 
     fn seconds(&self, i: usize) -> u64 {
-        u64::try_from(self.0.get(i)).unwrap_or(0).max(1)
+        u64::try_from(self.get(i)).unwrap_or(0).max(1)
     }
 
     /// The most holds that traps may make.
     pub(crate) fn hold_max(&self) -> i32 {
-        self.0.get(HOLD_MAX)
+        self.get(HOLD_MAX)
     }
 
     /// Key daemons are asked again after this many seconds.
@@ -122,28 +162,37 @@ impl Switches {
 
     /// The most ACQUIREs in a second.
     pub(crate) fn acquire_rate(&self) -> i32 {
-        self.0.get(ACQUIRE_RATE)
+        self.get(ACQUIRE_RATE)
     }
 
     /// The mask of a subsystem.
     #[inline]
     pub(crate) fn debug(&self, what: Debug) -> u32 {
-        self.0.get(DEBUG + what as usize) as u32
+        self.get(DEBUG + what as usize) as u32
     }
 
-    /// Sets (or, without `set`, keeps only) bits of a subsystem's mask.
-    pub(crate) fn change_debug(&self, what: Debug, set: bool, mask: u32) {
-        self.0.update(DEBUG + what as usize, |old| {
-            let old = old as u32;
-            (if set { old | mask } else { old & mask }) as i32
-        });
+    /// Sets (or, without `set`, keeps only) bits of subsystems' masks. Process context.
+    pub(crate) fn change_debug(&self, set: bool, masks: impl IntoIterator<Item = (Debug, u32)>) {
+        for (what, mask) in masks {
+            let Some(value) = self.0.values.get(DEBUG + what as usize) else {
+                continue;
+            };
+            if set {
+                value.fetch_or(mask as i32, Relaxed);
+            } else {
+                value.fetch_and(mask as i32, Relaxed);
+            }
+        }
+        self.0.written();
     }
 }
 
-/// Says something in the kernel log if the subsystem is to be talked about. Costs a load when it is not.
+/// Says something in the kernel log if the subsystem is to be talked about. Costs a no-op while no namespace talks.
 macro_rules! klips_debug {
     ($ns:expr, $what:ident, $($arg:tt)*) => {
-        if $ns.sysctl.debug($crate::sysctl::Debug::$what) != 0 {
+        if $crate::kapi::branch::is_taken()
+            && $ns.sysctl.debug($crate::sysctl::Debug::$what) != 0
+        {
             $crate::sysctl::say(format_args!($($arg)*));
         }
     };

@@ -4,6 +4,7 @@
  */
 #include "helpers.h"
 
+#include "helpers/branch.c"
 #include "helpers/crypto.c"
 #include "helpers/layout.c"
 #include "helpers/netdevice.c"

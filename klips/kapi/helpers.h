@@ -7,12 +7,21 @@
 #define KLIPS_KAPI_HELPERS_H
 
 #include <crypto/aead.h>
+#include <linux/jump_label.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netlink.h>
 #include <net/sock.h>
+
+/* branches */
+struct klips_key {
+	struct static_key_false key;
+};
+extern struct klips_key klips_talking;
+void klips_talking_inc(void);
+void klips_talking_dec(void);
 
 /* crypto */
 struct aead_request *klips_aead_request_alloc(struct crypto_aead *tfm);
