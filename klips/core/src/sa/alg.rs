@@ -2,7 +2,7 @@
 
 //! Algorithms: one table for PF_KEY numbers, tool names, key sizes and the kernel's crypto drivers.
 //!
-//! The table is in three files: ciphers, authentication, compression. [`suite`] puts an ESP transform together of its
+//! The table is in three files: ciphers, authentication, compression. [`suite()`] puts an ESP transform together of its
 //! parts, [`ah_suite`] one of AH. Nothing else knows algorithms.
 
 mod ah;
@@ -27,6 +27,7 @@ pub use numbers::*;
 pub use provider::{provider, Job, Provider};
 pub use suite::{suite, Suite, AUTHENC_HEADER_LEN};
 
+use crate::said::SaProto;
 use auths::Auth;
 use ciphers::Cipher;
 use core::fmt;
@@ -83,10 +84,18 @@ impl fmt::Display for AlgError {
     }
 }
 
-/// Whether a person should be told that these algorithms are for old peers only; see `Documentation/algorithms.md`.
-pub fn is_weak(auth: u8, enc: u8) -> bool {
-    Auth::find(auth).is_some_and(|auth| auth.weak)
-        || Cipher::find(enc).is_some_and(|cipher| cipher.weak)
+/// Whether a person should be told that an SA of these algorithms is for old peers only; see
+/// `Documentation/algorithms.md`.
+#[cfg(any(feature = "parse", test))]
+pub fn is_weak(proto: SaProto, auth: u8, enc: u8) -> bool {
+    let weak_auth = || Auth::find(auth).is_some_and(|auth| auth.weak);
+    match proto {
+        SaProto::Ah => weak_auth(),
+        SaProto::Esp => Cipher::find(enc).is_some_and(|cipher| {
+            cipher.weak || weak_auth() || (auth == NONE && !cipher.is_aead())
+        }),
+        SaProto::Ipip | SaProto::Comp | SaProto::Int => false,
+    }
 }
 
 /// The part of the XFORM name that an encryption algorithm adds, for protocols other than COMP; `None` prints as
@@ -125,23 +134,25 @@ mod tests {
 
     #[test]
     fn old_algorithms_are_weak() {
-        for (auth, enc) in [
-            (AUTH_MD5, ENC_AES),
-            (AUTH_SHA2_256_96, ENC_AES),
-            (AUTH_SHA1, ENC_3DES),
-            (AUTH_SHA1, ENC_NULL),
-            (AUTH_MD5, NONE),
+        use SaProto::{Ah, Comp, Esp, Ipip};
+        for (proto, auth, enc, weak) in [
+            (Esp, AUTH_MD5, ENC_AES, true),
+            (Esp, AUTH_SHA2_256_96, ENC_AES, true),
+            (Esp, AUTH_SHA1, ENC_3DES, true),
+            (Esp, AUTH_SHA1, ENC_NULL, true),
+            (Esp, NONE, ENC_AES, true),
+            (Ah, AUTH_MD5, NONE, true),
+            (Esp, AUTH_SHA1, ENC_AES, false),
+            (Esp, AUTH_SHA2_256, ENC_CAMELLIA, false),
+            (Esp, NONE, ENC_AES_GCM_16, false),
+            (Esp, NONE, ENC_NULL_AES_GMAC, false),
+            // Larval.
+            (Esp, NONE, NONE, false),
+            (Ah, AUTH_AES_CMAC, NONE, false),
+            (Comp, NONE, COMP_LZS, false),
+            (Ipip, NONE, NONE, false),
         ] {
-            assert!(is_weak(auth, enc), "{auth} {enc}");
-        }
-        for (auth, enc) in [
-            (AUTH_SHA1, ENC_AES),
-            (AUTH_SHA2_256, ENC_CAMELLIA),
-            (NONE, ENC_AES_GCM_16),
-            (NONE, ENC_NULL_AES_GMAC),
-            (AUTH_AES_CMAC, NONE),
-        ] {
-            assert!(!is_weak(auth, enc), "{auth} {enc}");
+            assert_eq!(is_weak(proto, auth, enc), weak, "{proto:?} {auth} {enc}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! Its fields come and go with the SA and with the version of the module, so they are looked up by name and shown as
 //! they are, known algorithms or not.
 
+use klips_core::sa::alg::is_weak;
 use klips_core::said::Said;
 use klips_core::text::xform_numbers;
 
@@ -89,6 +90,12 @@ impl<'a> SaRow<'a> {
         xform_numbers(self.said.proto, self.algorithms)
     }
 
+    /// Whether its algorithms are for old peers only.
+    pub(crate) fn is_weak(&self) -> bool {
+        self.algorithm_numbers()
+            .is_some_and(|(enc, auth)| is_weak(self.said.proto, auth, enc))
+    }
+
     /// The fields of ipsec_spi(8). There are no keys in the line, and so none here.
     pub(crate) fn json(&self) -> Value {
         let text = |name| Value::from(self.field(name));
@@ -102,6 +109,7 @@ impl<'a> SaRow<'a> {
             ("src", text("src")),
             ("direction", text("dir")),
             ("algorithms", self.algorithms.into()),
+            ("weak", self.is_weak().into()),
             ("policy", self.policy()),
             ("iv_bits", number("iv_bits")),
             ("iv", text("iv")),
@@ -189,6 +197,9 @@ mod tests {
             (Some(addtime), None)
         );
         assert_eq!(sa.algorithm_numbers(), Some((alg::ENC_AES, alg::AUTH_SHA1)));
+        assert!(!sa.is_weak());
+        let old = SaRow::parse("esp0x100@10.0.0.1 ESP_3DES_HMAC_MD5: dir=in ").unwrap();
+        assert!(old.is_weak());
         assert_eq!(SaRow::parse(TUN).unwrap().algorithm_numbers(), Some((0, 0)));
         assert_eq!(SaRow::parse("esp0x1@10.0.0.1"), None);
     }
@@ -198,7 +209,7 @@ mod tests {
         let json = SaRow::parse(TUN).unwrap().json().to_string();
         for part in [
             r#"{"said":"tun0x1001@192.1.2.23","protocol":"tun","spi":4097,"dst":"192.1.2.23","src":"192.1.2.45","direction":"in""#,
-            r#""policy":{"src":"192.0.1.0/24","dst":"192.0.2.0/24"},"iv_bits":null"#,
+            r#""algorithms":"IPIP","weak":false,"policy":{"src":"192.0.1.0/24","dst":"192.0.2.0/24"},"iv_bits":null"#,
             r#""flags":"0x8""#,
             r#""life":{"allocations":null,"bytes":null,"addtime":null,"usetime":null,"packets":null},"idle":null"#,
         ] {

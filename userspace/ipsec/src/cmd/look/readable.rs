@@ -242,7 +242,10 @@ fn sa(row: &SaRow<'_>) -> Vec<Cell> {
     vec![
         plain(row.said.to_string()),
         (direction.to_owned(), ink),
-        plain(row.algorithms.replace('_', "-")),
+        match (row.algorithms.replace('_', "-"), row.is_weak()) {
+            (names, true) => (format!("{names}, weak"), Ink::Bad),
+            (names, false) => plain(names),
+        },
         plain(
             row.field("src")
                 .map(|src| format!("from {src}"))
@@ -316,6 +319,16 @@ mod tests {
         let text = text(&sample(), true);
         assert!(text.contains("\x1b[33m%trap\x1b[0m"), "{text}");
         assert!(text.contains("\x1b[32meth0\x1b[0m"), "{text}");
+    }
+
+    #[test]
+    fn weak_algorithms_are_marked() {
+        let row = SaRow::parse("esp0x1001@192.0.2.2 ESP_3DES_HMAC_MD5: dir=in ").unwrap();
+        let cells = sa(&row);
+        assert!(
+            cells.contains(&("ESP-3DES-HMAC-MD5, weak".to_owned(), Ink::Bad)),
+            "{cells:?}"
+        );
     }
 
     #[test]

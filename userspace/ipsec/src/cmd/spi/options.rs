@@ -60,7 +60,7 @@ pub(super) static TOOL: Tool<Id> = Tool {
         "where all take [--debug] [--label TEXT] [--optionsfrom FILE]",
     ],
     options: &[
-        Opt::new(Id::Ah, "ah", "ALG", "Make an AH SA: hmac-md5-96, hmac-sha1-96 or hmac-sha2-256-128"),
+        Opt::new(Id::Ah, "ah", "ALG", "Make an AH SA: hmac-sha2-256-128, hmac-sha1-96, hmac-md5-96, ..."),
         Opt::new(Id::Esp, "esp", "ALG", "Make an ESP SA; see below"),
         Opt::new(Id::Comp, "comp", "ALG", "Make an IPComp SA: deflate or lzs"),
         Opt::new(Id::Ip4, "ip4", "", "Make an IPIP SA whose outer header is IPv4"),
@@ -75,7 +75,7 @@ pub(super) static TOOL: Tool<Id> = Tool {
         Opt::new(Id::Src, "src", "ADDRESS", "Source of the outer packet: address or name"),
         Opt::new(Id::Dst, "dst", "ADDRESS", "Destination of the outer packet; checked, but --edst or --said counts"),
         Opt::new(Id::AuthKey, "authkey", "KEY", "Authentication key"),
-        Opt::new(Id::EncKey, "enckey", "KEY", "Encryption key; for AES-GCM with the 4 byte salt behind it"),
+        Opt::new(Id::EncKey, "enckey", "KEY", "Encryption key, with the salt behind it if the algorithm has one"),
         Opt::new(Id::Iv, "iv", "IV", "Checked, but not used: the kernel makes its own"),
         Opt::new(Id::ReplayWindow, "replay_window", "N", "Width of the replay window in packets, 1 to 4096"),
         Opt::new(Id::Life, "life", "LIMITS", "Limits, as in soft-bytes=900000,hard-addtime=86400"),
@@ -96,9 +96,10 @@ pub(super) static TOOL: Tool<Id> = Tool {
     ],
     words: None,
     notes: "Without options the SAs are shown, one per line.\n\n\
-            --esp takes 3des, aes, aes128, aes192 or aes256, a dash, and md5-96, sha1-96 or sha2-256-128\n\
-            (the -96 and -128 may be left out); 3des by itself, without authentication; and aes-gcm,\n\
-            aes128-gcm, aes192-gcm or aes256-gcm, which authenticate by themselves.\n\n\
+            --esp takes aes, aes-ctr, camellia, twofish, serpent, 3des or null, a dash, and sha2-256-128,\n\
+            sha2-384-192, sha2-512-256, sha1-96, aes-xcbc-96, aes-cmac-96 or md5-96 (without the last\n\
+            number, too); or aes-gcm, aes-gcm-12, aes-gcm-8, aes-ccm, aes-ccm-12, aes-ccm-8, aes-gmac or\n\
+            chacha20-poly1305, which authenticate by themselves. aes128 and the like fix the key's size.\n\n\
             A KEY is 0x and hexadecimal digits, 0s and base 64, or 0t and text. @FILE reads that from a\n\
             file and @- a line of standard input, out of sight of other users' ps.\n\n\
             Examples:\n  \

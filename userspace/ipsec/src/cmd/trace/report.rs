@@ -85,7 +85,8 @@ fn sa(said: &Said, row: Option<&SaRow<'_>>) -> String {
         None | Some("none" | "na") => String::new(),
         Some(kind) => format!(", in UDP ({kind})"),
     };
-    format!("{said} {}{key}{encapsulation}", row.algorithms)
+    let weak = if row.is_weak() { ", weak" } else { "" };
+    format!("{said} {}{key}{weak}{encapsulation}", row.algorithms)
 }
 
 fn outside(outer: &Outer<'_>) -> String {
@@ -201,7 +202,7 @@ route    10.0.0.0/8 dev ipsec0
 device   ipsec0, attached to eth0
 eroute   10.1.0.0/16 -> 10.2.0.0/16 => tun0x1000@192.0.2.2 (8 packets so far)
 SAs      tun0x1000@192.0.2.2 IPIP
-         esp0x1001@192.0.2.2 ESP_3DES_HMAC_MD5, 192 bit key
+         esp0x1001@192.0.2.2 ESP_3DES_HMAC_MD5, 192 bit key, weak
 outside  192.0.2.1 -> 192.0.2.2, by default via 192.0.2.254 dev eth0
 MTU      1446 bytes fit: 1500 less 36 of headers and 14 of padding, trailer and ICV; senders of more are told 1443
 result   protect: the packet goes through the SAs and leaves by the physical device
