@@ -27,6 +27,7 @@ pub use numbers::*;
 pub use provider::{provider, Job, Provider};
 pub use suite::{suite, Suite, AUTHENC_HEADER_LEN};
 
+#[cfg(any(feature = "parse", test))]
 use crate::said::SaProto;
 use auths::Auth;
 use ciphers::Cipher;

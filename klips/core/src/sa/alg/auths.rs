@@ -28,6 +28,7 @@ pub(super) struct Auth {
     /// The kernel's hash.
     pub(super) driver: &'static CStr,
     /// For old peers only.
+    #[cfg_attr(not(feature = "parse"), allow(dead_code))]
     pub(super) weak: bool,
 }
 

@@ -43,6 +43,7 @@ pub(super) struct Cipher {
     /// The kernel's cipher, or AEAD.
     pub(super) driver: &'static CStr,
     /// For old peers only.
+    #[cfg_attr(not(feature = "parse"), allow(dead_code))]
     pub(super) weak: bool,
 }
 
