@@ -131,6 +131,21 @@ impl Tables {
             .find(|dev| dev.data().is_on(port, guard))
     }
 
+    /// The device that accounts for what arrives by `port`: the one attached to it, or itself, for a packet that came out
+    /// of one tunnel and is for another.
+    #[inline]
+    pub(crate) fn device_behind<'g>(
+        &'g self,
+        port: &Port,
+        guard: &'g Guard,
+    ) -> Option<&'g DeviceRef<IpsecDev>> {
+        self.device_on(port, guard).or_else(|| {
+            self.devices
+                .iter(guard)
+                .find(|dev| core::ptr::eq(dev.port(), port))
+        })
+    }
+
     /// Whether `port` is one of the namespace's ipsecN devices.
     pub(crate) fn is_ours(&self, port: &Port) -> bool {
         let guard = rcu::read_lock();

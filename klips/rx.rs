@@ -78,7 +78,7 @@ fn find<'g>(ns: &'g Instance, skb: &mut Skb, guard: &'g Guard) -> Option<&'g Arc
 
 /// Takes a packet that is ours.
 fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, guard: &Guard) {
-    let dev = skb.device().and_then(|port| ns.device_on(port, guard));
+    let dev = skb.device().and_then(|port| ns.device_behind(port, guard));
     let Some(dev) = dev else {
         ns.discard(None, Discard::RxNoDevice);
         return;

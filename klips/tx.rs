@@ -46,6 +46,9 @@ const ICMPV6_PROHIBITED: u8 = 1;
 /// How often a packet is looked up again because its hold ended under it.
 const MAX_DECISIONS: usize = 4;
 
+/// How many groups a packet goes through at most, each because of the eroute for the outer packet of the one before.
+const MAX_GROUPS: usize = 4;
+
 /// Takes a packet that the stack gave to an ipsecN device.
 pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb) {
     let guard = rcu::read_lock();
@@ -120,7 +123,7 @@ impl<'g> Outbound<'g> {
                 Decision::Bypass => return self.pass(packet, &flow).map(Sent::Bytes),
                 Decision::Eroute(eroute) => match Verdict::from(eroute.spec.said) {
                     Verdict::Protect(said) => {
-                        return self.protect(packet, &flow, &said).map(Sent::Bytes)
+                        return self.protect_all(packet, flow, said).map(Sent::Bytes)
                     }
                     Verdict::Shunt(shunt) => match self.shunt(shunt, eroute, packet, &flow)? {
                         Ok(sent) => return Ok(sent),
@@ -247,8 +250,43 @@ impl<'g> Outbound<'g> {
         Ok(len)
     }
 
-    /// Sends the packet through the group that starts with `said`.
-    fn protect(&self, mut packet: Packet, flow: &Flow, said: &Said) -> Result<usize, Discard> {
+    /// Sends the packet through the group that starts with `said`, and then through those that its outer packets lead to.
+    fn protect_all(
+        &self,
+        mut packet: Packet,
+        mut flow: Flow,
+        mut said: Said,
+    ) -> Result<usize, Discard> {
+        for _ in 0..MAX_GROUPS {
+            packet = self.protect(packet, &flow, &said)?;
+            match self.lookup_outer(&packet)? {
+                None => return self.emit(packet),
+                Some(further) => (flow, said) = further,
+            }
+            packet.select_ident(self.dev.port().net());
+            ipv4::set_tos(packet.bytes_mut(), flow.tos).map_err(|_| Discard::TxBadBundle)?;
+        }
+        Err(Discard::TxLoop)
+    }
+
+    /// The flow of the outer packet, and the SA that its own eroute leads to, if that is of another host than the packet
+    /// goes to. Shunts do not apply to outer packets.
+    fn lookup_outer(&self, packet: &Packet) -> Result<Option<(Flow, Said)>, Discard> {
+        let flow = flow::classify(packet.bytes()).map_err(|_| Discard::TxBadBundle)?;
+        let Some(eroute) = self.ns.eroutes.lookup(&Key::from_flow(&flow), self.guard) else {
+            return Ok(None);
+        };
+        Ok(match Verdict::from(eroute.spec.said) {
+            Verdict::Protect(said) if said.dst != flow.dst => {
+                eroute.hit();
+                Some((flow, said))
+            }
+            _ => None,
+        })
+    }
+
+    /// Takes the packet through the group that starts with `said`.
+    fn protect(&self, mut packet: Packet, flow: &Flow, said: &Said) -> Result<Packet, Discard> {
         let sa = self.ns.sadb.get(said, self.guard).ok_or(Discard::TxNoSa)?;
         let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
         if !bundle
@@ -270,7 +308,7 @@ impl<'g> Outbound<'g> {
             flow.tos
         };
         self.encap(&bundle, tos, &mut packet)?;
-        self.emit(packet)
+        Ok(packet)
     }
 
     fn plan(bundle: &Bundle<'_>, flow: &Flow) -> Result<Plan, Discard> {
@@ -340,6 +378,7 @@ impl<'g> Outbound<'g> {
         packet.set_protocol(0x0800);
         packet.set_transport_offset(view.header_len);
         packet.scrub_outbound();
+        packet.select_ident(net);
         let mut routed = packet
             .route4(
                 net,
@@ -351,7 +390,6 @@ impl<'g> Outbound<'g> {
             )
             .map_err(|_| Discard::TxNoRoute)?;
         routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-        routed.select_ident(net);
         routed.local_out(net).map_err(|_| Discard::TxRefused)?;
         Ok(len)
     }

@@ -165,7 +165,7 @@ discards! {
     TxFragNeeded, "tx_frag_needed", TX_ERR;
     /// To send: no route for the outer packet.
     TxNoRoute, "tx_no_route", TX_ERR;
-    /// To send: the outer packet would go into an ipsecN device again.
+    /// To send: the outer packet would come this way again and again.
     TxLoop, "tx_loop", TX_ERR;
     /// To send: out of memory.
     TxNoMemory, "tx_no_memory", TX_DROP;

@@ -248,6 +248,14 @@ impl Packet {
         unsafe { raw::klips_skb_scrub_outbound(self.0.as_ptr()) };
     }
 
+    /// Gives the IPv4 header a fresh identification, without putting its checksum right.
+    pub(crate) fn select_ident(&mut self, net: &Net) {
+        if self.len() >= 20 {
+            // SAFETY: By the type invariant; a whole IPv4 header stands at the network header.
+            unsafe { raw::klips_select_ident(net.as_ptr(), self.0.as_ptr()) };
+        }
+    }
+
     /// Routes the packet by interface `port`. `tos`, `proto` are those of the outer header.
     pub(crate) fn route4(
         self,
@@ -384,14 +392,6 @@ impl Routed {
         // SAFETY: By the type invariant.
         let reserve = unsafe { raw::klips_skb_ll_reserve(self.0 .0.as_ptr()) };
         self.0.make_room(usize::try_from(reserve).unwrap_or(0), 0)
-    }
-
-    /// Gives the IPv4 header a fresh identification.
-    pub(crate) fn select_ident(&mut self, net: &Net) {
-        if self.0.len() >= 20 {
-            // SAFETY: A whole IPv4 header stands at the network header.
-            unsafe { raw::klips_select_ident(net.as_ptr(), self.0 .0.as_ptr()) };
-        }
     }
 
     /// Sends the packet through the LOCAL_OUT hook to its device, which fills in length and checksum of the header.

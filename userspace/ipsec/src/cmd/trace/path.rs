@@ -23,12 +23,23 @@ pub(super) struct Path<'a> {
     pub(super) route: Option<&'a Route>,
     pub(super) device: Option<TncfgRow<'a>>,
     pub(super) eroute: Option<ErouteRow>,
-    /// The SAs from the innermost to the outermost, with their lines if they exist.
-    pub(super) sas: Vec<(Said, Option<SaRow<'a>>)>,
+    /// The SAs from the innermost to the outermost, with their lines if they exist: those of the eroute's group, and of
+    /// the groups that the eroutes of outer packets lead to.
+    pub(super) sas: Vec<Member<'a>>,
+    /// How many of them are the first group's.
+    first_group: usize,
+    /// The eroutes lead from group to group without end.
+    endless: bool,
     pub(super) outer: Option<Outer<'a>>,
     pub(super) mtu: Option<Mtu>,
     pub(super) end: End,
 }
+
+/// An SA, with its line if it exists.
+type Member<'a> = (Said, Option<SaRow<'a>>);
+
+/// How many groups the kernel takes a packet through.
+const MAX_GROUPS: usize = 4;
 
 /// The protected packet's own way.
 #[derive(Debug)]
@@ -129,15 +140,46 @@ impl<'a> Path<'a> {
             route,
             device,
             eroute,
-            sas: eroute.map(|row| sas(&row.said, world)).unwrap_or_default(),
+            sas: Vec::new(),
+            first_group: 0,
+            endless: false,
             outer: None,
             mtu: None,
             end: End::Protected,
         };
+        path.collect(world);
         path.outer = path.outer(world);
         path.mtu = path.mtu(packet.family);
         path.end = path.end(packet, world);
         path
+    }
+
+    /// Finds the SAs: each outer packet is looked up again, as long as an SA of another host than it goes to takes it.
+    fn collect(&mut self, world: &'a World) {
+        let mut next = self.eroute.map(|row| row.said);
+        for groups in 0..=MAX_GROUPS {
+            let Some(said) = next else { break };
+            if groups == MAX_GROUPS {
+                self.endless = true;
+                break;
+            }
+            self.sas.extend(sas(&said, world));
+            if groups == 0 {
+                self.first_group = self.sas.len();
+            }
+            next = self.beyond(world);
+        }
+    }
+
+    /// The SA that takes the outer packet of the last one.
+    fn beyond(&self, world: &World) -> Option<Said> {
+        let (last, row) = self.sas.last()?;
+        let src = row.as_ref()?.field("src")?.parse().ok()?;
+        let outer = Key::new(&src, &last.dst, last.proto.ip_proto(), 0, 0)?;
+        match Verdict::from(world.eroute(&outer)?.said) {
+            Verdict::Protect(said) => Some(said).filter(|said| said.dst != last.dst),
+            _ => None,
+        }
     }
 
     /// What decides first.
@@ -165,7 +207,9 @@ impl<'a> Path<'a> {
             Some(Verdict::Protect(_)) if self.sas.iter().any(|(_, row)| row.is_none()) => {
                 End::Discarded(Discard::TxNoSa)
             }
-            Some(Verdict::Protect(_)) if self.leads_back(world) => End::Discarded(Discard::TxLoop),
+            Some(Verdict::Protect(_)) if self.endless || self.leads_back(world) => {
+                End::Discarded(Discard::TxLoop)
+            }
             Some(Verdict::Protect(_)) => End::Protected,
         }
     }
@@ -207,13 +251,25 @@ impl<'a> Path<'a> {
             headers: plan.headroom.saturating_add(udp),
             trailers: plan.tailroom,
             largest,
-            reported: planned(physical)?.inner_mtu(room),
+            reported: self.reported(&steps, physical, header_len, room)?,
         })
+    }
+
+    /// What senders are told: the kernel plans for the first group.
+    fn reported(
+        &self,
+        steps: &[Step],
+        physical: usize,
+        header_len: usize,
+        room: usize,
+    ) -> Option<usize> {
+        let first = steps.iter().copied().take(self.first_group);
+        Some(plan(first, physical, header_len).ok()?.inner_mtu(room))
     }
 }
 
-/// The SAs that a packet goes through from the first on.
-fn sas<'a>(first: &Said, world: &'a World) -> Vec<(Said, Option<SaRow<'a>>)> {
+/// The SAs of the group from the first on.
+fn sas<'a>(first: &Said, world: &'a World) -> Vec<Member<'a>> {
     if first.proto == SaProto::Int {
         return Vec::new();
     }

@@ -232,6 +232,29 @@ result   protect: the packet goes through the SAs and leaves by the physical dev
     }
 
     #[test]
+    fn eroutes_of_outer_packets() {
+        let mut world = world();
+        let further = "0 192.0.2.1/32 -> 192.0.2.2/32 => tun0x2000@192.0.2.3\n";
+        world.eroutes.push_str(further);
+        world.sas.push_str(
+            "tun0x2000@192.0.2.3 IPIP: dir=out src=192.0.2.1 life(c,s,h)= natencap=none\n",
+        );
+        let packet = packet("10.2.0.9", 6, 80);
+        let path = Path::of(&packet, &world);
+        let text = text(&packet, &path);
+        assert_eq!((path.end, path.sas.len()), (End::Protected, 3), "{text}");
+        assert!(text.contains("outside  192.0.2.1 -> 192.0.2.3"), "{text}");
+        assert!(text.contains("1430 bytes fit"), "{text}");
+        assert!(text.contains("are told 1443"), "{text}");
+        // A ring.
+        world
+            .eroutes
+            .push_str("0 192.0.2.1/32 -> 192.0.2.3/32 => tun0x1000@192.0.2.2\n");
+        let path = Path::of(&packet, &world);
+        assert_eq!(path.end, End::Discarded(Discard::TxLoop));
+    }
+
+    #[test]
     fn ike_of_this_host_passes() {
         let mut world = world();
         let mut ike = packet("10.4.0.1", 17, 500);
