@@ -25,8 +25,18 @@ pub(crate) struct Event {
     pub(crate) limit: Limit,
 }
 
+/// A peer behind address translation was heard from another port.
+pub(crate) struct Moved {
+    /// The SA that it used.
+    pub(crate) sa: Arc<Sa>,
+    /// Its port now, host byte order.
+    pub(crate) port: u16,
+}
+
 struct Queue {
     events: Deque<Event, QUEUE>,
+    /// When full, a move is not told: the next packet shows it again.
+    moved: Deque<Moved, QUEUE>,
     overflowed: bool,
 }
 
@@ -42,6 +52,7 @@ impl Events {
     pub(crate) fn new(tables: Arc<Tables>) -> Result<Self> {
         let queue = Queue {
             events: Deque::new(),
+            moved: Deque::new(),
             overflowed: false,
         };
         Ok(Self {
@@ -61,9 +72,25 @@ impl Events {
     }
 }
 
+impl Events {
+    /// Queues a move. Any context; the caller schedules the worker. `false`: there is no room.
+    pub(crate) fn push_moved(&self, moved: Moved) -> bool {
+        self.queue
+            .with(|queue| queue.moved.push_back(moved).is_ok())
+    }
+
+    fn report_moves(&self) {
+        while let Some(moved) = self.queue.with(|queue| queue.moved.pop_front()) {
+            let mut control = self.tables.control.lock();
+            pfkey::new_mapping(&self.tables, &mut control, &moved);
+        }
+    }
+}
+
 impl Run for Events {
     fn run(&self) -> Option<u32> {
         self.report_limits();
+        self.report_moves();
         self.set_traps();
         let now = time::uptime_secs();
         let mut control = self.tables.control.lock();

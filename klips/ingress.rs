@@ -13,7 +13,7 @@ use crate::{
 use kernel::sync::rcu;
 use klips_core::{
     eroute::{is_ike_or_ipsec, Key, Verdict},
-    wire::flow,
+    wire::{flow, udp::UDP},
 };
 
 /// Looks at what comes in by devices that an ipsecN device is attached to.
@@ -35,6 +35,10 @@ impl Inspector for Ingress {
         let Ok(flow) = flow::classify_head(head, len) else {
             return true;
         };
+        // Later fragments do not show whether they are ESP in UDP; without a first one, which does, they come to nothing.
+        if flow.proto == UDP && !flow.first_fragment && route::is_local(port.net(), &flow.dst) {
+            return true;
+        }
         // The mirror of what this host's own key management may send: to this host, and to a port of it.
         if is_ike_or_ipsec(&flow.reversed()) && route::is_local(port.net(), &flow.dst) {
             return true;

@@ -9,7 +9,7 @@ use crate::{
     devices::Devices,
     eroute::{self, Eroutes, EroutesWriter},
     error::Discard,
-    events::{Event, Events},
+    events::{Event, Events, Moved},
     ingress::Ingress,
     kapi::{
         net::{
@@ -319,6 +319,21 @@ impl Instance {
             sa: sa.clone(),
             limit,
         });
+        self.events.schedule();
+    }
+
+    /// Has key daemons told that the peer of `sa` was heard from another port, once for each move. Any context.
+    pub(crate) fn report_moved(&self, sa: &Arc<Sa>, port: u16) {
+        if !sa.hears_from(port) {
+            return;
+        }
+        let moved = Moved {
+            sa: sa.clone(),
+            port,
+        };
+        if !self.events.data().push_moved(moved) {
+            sa.hears_from(0);
+        }
         self.events.schedule();
     }
 }

@@ -59,7 +59,8 @@ module! {
 
 /// The module. Field order is teardown order: what lets packets and requests in goes first.
 struct Klips {
-    _esp: proto::Registration<rx::Esp4>,
+    _esp: proto::Registration<rx::Esp>,
+    _ah: proto::Registration<rx::Ah>,
     _family: sock::Registration<pfkey::PfKey>,
     _links: dev::Registration<device::IpsecDev>,
     _notifier: notifier::Registration<Follower>,
@@ -86,6 +87,7 @@ impl kernel::Module for Klips {
         let notifier = notifier::Registration::new()?;
         let links = dev::Registration::new()?;
         let esp = proto::Registration::new()?;
+        let ah = proto::Registration::new()?;
         // Last: from here on there may be open sockets, which only a loaded module may have.
         let family = sock::Registration::new().inspect_err(|_| {
             pr_err!(
@@ -98,6 +100,7 @@ impl kernel::Module for Klips {
         );
         Ok(Self {
             _esp: esp,
+            _ah: ah,
             _family: family,
             _links: links,
             _notifier: notifier,

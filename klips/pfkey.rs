@@ -27,7 +27,7 @@ use crate::sysctl::{klips_debug, Debug};
 use crate::{
     eroute::Idents,
     error::{errno_of, error_of},
-    events::Event,
+    events::{Event, Moved},
     hold::Pair,
     instance::{Control, Instance, Tables},
     kapi::net::{netns, sock::Socket, Net},
@@ -343,6 +343,28 @@ pub(crate) fn expire(tables: &Tables, control: &mut Control, event: &Event) {
     if event.limit == Limit::Hard {
         control.sadb.remove_group(&sa.said());
     }
+}
+
+/// Tells key daemons that the peer of an SA was heard from another port.
+pub(crate) fn new_mapping(tables: &Tables, control: &mut Control, moved: &Moved) {
+    let sa = &moved.sa;
+    let there = control.sadb.get(&sa.said());
+    if !there.is_some_and(|there| Arc::ptr_eq(&there, sa)) {
+        return;
+    }
+    let mut buf = core::mem::take(&mut control.reply);
+    let end = |port| ext::Endpoint {
+        addr: sa.fixed.src,
+        port,
+        proto: 0,
+    };
+    let (old, new) = (end(sa.nat_ports().0), end(moved.port));
+    let message = reply::new_mapping(&mut buf, tables.next_seq(), sa.said().spi, &old, &new);
+    if let Ok(message) = message {
+        let audience = Audience::Registered(SaProto::Esp.satype());
+        tables.sockets.lock().send(message, &audience, None);
+    }
+    control.reply = buf;
 }
 
 /// Asks key daemons for SAs, as the packet that sprang a trap wants them. Returns how many heard it.

@@ -86,6 +86,7 @@ fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
     let (natsport, natdport) = sa.nat_ports();
     let (iv_len, auth_bits) = match &fixed.xform {
         Xform::Esp(esp) => (esp.iv_len(), esp.auth_bits()),
+        Xform::Ah(ah) => (0, ah.auth_bits()),
         _ => (0, 0),
     };
     let mut row = SaRow {
@@ -118,6 +119,10 @@ fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
         iv = hot.iv;
     });
     row.iv = iv.get(..iv_len).unwrap_or(&[]);
+    if let Xform::Comp(comp) = &fixed.xform {
+        let ratio = comp.ratio();
+        row.ratio = (ratio.plain, ratio.compressed);
+    }
     write!(out, "{row}")
 }
 

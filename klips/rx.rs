@@ -12,15 +12,17 @@ use crate::{
     kapi::net::{
         dev::Device,
         netns,
-        proto::{Handler, Receiver},
+        proto::{Carrier, Handler, Receiver},
         skbuff::{Packet, Skb},
     },
-    sadb::{
-        sa::{has_sequence, Sa},
-        MAX_GROUP, SMALL_REFS,
-    },
+    sadb::{sa::Sa, MAX_GROUP, SMALL_REFS},
     sysctl::klips_debug,
-    xform::{esp::Opened, ipip, Xform},
+    xform::{
+        comp, ipip,
+        high_half,
+        udp::{self, Ports},
+        Xform,
+    },
 };
 use core::net::IpAddr;
 use kernel::sync::{
@@ -28,56 +30,98 @@ use kernel::sync::{
     Arc,
 };
 use klips_core::{
+    addr::Family,
+    pfkey::types::natt_type,
     said::{SaProto, Said},
     wire::{
+        ah::{self, AhHeader},
+        comp::{CompHeader, CPI_DEFLATE},
         esp::{self, EspHeader},
-        ipv4::{self, Ipv4View},
+        ip::{self, IpView, Walk},
+        ipv4,
     },
 };
 
-/// ESP over IPv4.
-pub(crate) struct Esp4;
+const ESP: u8 = 50;
+const AH: u8 = 51;
+const COMP: u8 = 108;
 
-static ESP4: Handler<Esp4> = Handler::new();
+/// ESP.
+pub(crate) struct Esp;
 
-impl Receiver for Esp4 {
-    const PROTOCOL: u8 = 50;
+static ESP_HANDLER: Handler<Esp> = Handler::new();
+
+impl Receiver for Esp {
+    const PROTOCOL: u8 = ESP;
 
     fn handler() -> &'static Handler<Self> {
-        &ESP4
+        &ESP_HANDLER
     }
 
-    fn receive(mut skb: Skb) -> Result<(), Skb> {
-        let guard = rcu::read_lock();
-        let Some(ns) = skb
-            .device()
-            .and_then(|port| netns::instance::<Instance>(port.net(), &guard))
-        else {
-            return Err(skb);
-        };
-        let Some(sa) = find(ns, &mut skb, &guard) else {
-            return Err(skb);
-        };
-        take(ns, sa, skb, &guard);
-        Ok(())
+    fn receive(mut skb: Skb, carrier: Carrier) -> Result<(), Skb> {
+        let spi = skb
+            .peek::<{ esp::HEADER_LEN }>()
+            .and_then(|header| Some(EspHeader::parse(&header).ok()?.0.spi));
+        receive(skb, carrier, SaProto::Esp, spi)
     }
 }
 
-/// The SA that the packet names, if it is one of ours. Leaves the packet as it is.
-fn find<'g>(ns: &'g Instance, skb: &mut Skb, guard: &'g Guard) -> Option<&'g Arc<Sa>> {
-    let header = skb.peek::<{ esp::HEADER_LEN }>()?;
-    let (header, _) = EspHeader::parse(&header).ok()?;
-    let outer = ipv4::parse_header(skb.network_header()?).ok()?;
-    let said = Said {
-        dst: IpAddr::V4(outer.dst),
-        spi: header.spi,
-        proto: SaProto::Esp,
+/// AH.
+pub(crate) struct Ah;
+
+static AH_HANDLER: Handler<Ah> = Handler::new();
+
+impl Receiver for Ah {
+    const PROTOCOL: u8 = AH;
+
+    fn handler() -> &'static Handler<Self> {
+        &AH_HANDLER
+    }
+
+    fn receive(mut skb: Skb, carrier: Carrier) -> Result<(), Skb> {
+        if carrier != Carrier::Ip {
+            return Err(skb);
+        }
+        let spi = skb
+            .peek::<{ ah::HEADER_LEN }>()
+            .and_then(|header| AhHeader::parse(&header).ok())
+            .map(|header| header.spi);
+        receive(skb, carrier, SaProto::Ah, spi)
+    }
+}
+
+/// Takes a packet with this SPI if its SA is one of ours; else hands it back as it came.
+fn receive(skb: Skb, carrier: Carrier, proto: SaProto, spi: Option<u32>) -> Result<(), Skb> {
+    let guard = rcu::read_lock();
+    let Some(ns) = skb
+        .device()
+        .and_then(|port| netns::instance::<Instance>(port.net(), &guard))
+    else {
+        return Err(skb);
     };
-    ns.sadb.get(&said, guard)
+    let sa = skb
+        .network_header()
+        .and_then(destination)
+        .zip(spi)
+        .and_then(|(dst, spi)| ns.sadb.get(&Said { dst, spi, proto }, &guard));
+    match sa {
+        Some(sa) => {
+            take(ns, sa, skb, carrier, &guard);
+            Ok(())
+        }
+        None => Err(skb),
+    }
+}
+
+/// The destination that an IP header, extension headers aside, is addressed to.
+fn destination(header: &[u8]) -> Option<IpAddr> {
+    ip::parse_header(header, Walk::Insert)
+        .ok()
+        .map(|view| view.dst)
 }
 
 /// Takes a packet that is ours.
-fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, guard: &Guard) {
+fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) {
     let dev = skb.device().and_then(|port| ns.device_behind(port, guard));
     let Some(dev) = dev else {
         ns.discard(None, Discard::RxNoDevice);
@@ -85,7 +129,7 @@ fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, guard: &Guard) {
     };
     dev.data().stats().arrived();
     let inbound = Inbound { ns, dev, guard };
-    match inbound.run(sa, skb) {
+    match inbound.run(sa, skb, carrier) {
         Ok(len) => dev.data().stats().received(len),
         Err(why) => {
             klips_debug!(ns, Rcv, "rcv: {}: discarded, {}", sa.said(), why.name());
@@ -103,25 +147,35 @@ struct Inbound<'g> {
 
 impl<'g> Inbound<'g> {
     /// The stages. Returns the length of the inner packet, bytes.
-    fn run(&self, sa: &'g Arc<Sa>, skb: Skb) -> Result<usize, Discard> {
+    fn run(&self, sa: &'g Arc<Sa>, skb: Skb, carrier: Carrier) -> Result<usize, Discard> {
         let mut packet = skb.into_packet().ok_or(Discard::RxNoMemory)?;
         let mut sa = sa;
         if self.checks_policy() && sa.prev().is_some() {
             // The group begins further out: its outer protection is missing.
             return Err(Discard::RxChainMismatch);
         }
-        for _ in 0..MAX_GROUP {
-            let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::RxTruncated)?;
+        let ports = match carrier {
+            Carrier::Ip => None,
+            Carrier::Udp => Some(udp::decap(&mut packet)?),
+        };
+        self.check_encapsulation(sa, ports.is_some())?;
+        for depth in 0..MAX_GROUP {
+            let view = ip::parse(packet.bytes(), Walk::Find).map_err(|_| Discard::RxTruncated)?;
             let next_header = self.open(sa, &view, &mut packet)?;
-            let next = sa.next.read(self.guard);
+            if let Some(ports) = ports.filter(|_| depth == 0) {
+                self.follow_peer(sa, ports);
+            }
+            let next = skip_optional(sa.next.read(self.guard), next_header, &view, self.guard);
             if ipip::is_tunnelled(next_header) {
-                return self.leave_tunnel(next, &view, packet);
+                return self.leave_tunnel(next, &view, next_header, packet);
             }
             match (next_header, next) {
-                (Esp4::PROTOCOL, _) => sa = self.nested(&packet, next)?,
+                (ESP | AH | COMP, _) => {
+                    let header = packet.bytes().get(view.header_len..).unwrap_or(&[]);
+                    sa = self.nested(&view.dst, next_header, header, next)?;
+                }
                 (_, Some(_)) => return Err(Discard::RxIncompletePolicy),
-                // Transport mode.
-                (_, None) => return Err(Discard::RxNotSupported),
+                (_, None) => return self.leave_transport(sa, &view, packet),
             }
         }
         Err(Discard::RxTooDeep)
@@ -131,8 +185,24 @@ impl<'g> Inbound<'g> {
         self.ns.sysctl.inbound_policy_check()
     }
 
+    /// Whether the packet came in UDP if, and only if, its SA says so.
+    fn check_encapsulation(&self, sa: &Sa, in_udp: bool) -> Result<(), Discard> {
+        let wanted = sa.fixed.nat_kind != natt_type::NONE;
+        if self.checks_policy() && wanted != in_udp {
+            return Err(Discard::RxEncapMismatch);
+        }
+        Ok(())
+    }
+
+    /// Has key daemons told when an authentic packet shows that its sender has moved to another port.
+    fn follow_peer(&self, sa: &Arc<Sa>, ports: Ports) {
+        if sa.nat_ports().0 != ports.src && sa.fixed.nat_kind != natt_type::NONE {
+            self.ns.report_moved(sa, ports.src);
+        }
+    }
+
     /// Admits the packet to `sa`, verifies and decrypts it. Returns the protocol of what was inside.
-    fn open(&self, sa: &Arc<Sa>, view: &Ipv4View, packet: &mut Packet) -> Result<u8, Discard> {
+    fn open(&self, sa: &Arc<Sa>, view: &IpView, packet: &mut Packet) -> Result<u8, Discard> {
         klips_debug!(
             self.ns,
             Rcv,
@@ -141,55 +211,86 @@ impl<'g> Inbound<'g> {
             view.src,
             view.total_len
         );
-        let payload = view.payload(packet.bytes());
-        if payload.len() % 4 != 0 {
-            return Err(Discard::RxBadLength);
-        }
-        let (header, _) = EspHeader::parse(payload).map_err(|_| Discard::RxTruncated)?;
-        let Xform::Esp(esp) = &sa.fixed.xform else {
-            return Err(Discard::RxSaNotMature);
-        };
+        let shown = sequence(sa, view.payload(packet.bytes()))?;
         if !sa.state().carries_traffic() {
             return Err(Discard::RxSaNotMature);
         }
-        if self.checks_policy()
-            && sa.fixed.src != IpAddr::V4(view.src)
-            && !sa.fixed.src.is_unspecified()
-        {
-            return Err(Discard::RxSourceMismatch);
-        }
-        let (admitted, limit) =
-            sa.begin_receive(has_sequence(sa.fixed.said.proto).then_some(header.seq));
+        self.check_source(sa, &view.src)?;
+        let (admitted, limit) = sa.begin_receive(shown);
         if let Some(limit) = limit {
             self.ns.report(sa, limit);
         }
-        admitted?;
-        let opened = esp
-            .check_len(view.payload_len())
-            .and_then(|()| esp.decap(packet, view, || sa.commit_receive(header.seq)));
-        let opened = opened.inspect_err(|why| blame(sa, *why))?;
-        self.account(sa, &opened, packet);
-        Ok(opened.next_header)
+        let seq = admitted?;
+        let commit = || seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
+        let high = high_half(seq.unwrap_or(0));
+        let opened = match &sa.fixed.xform {
+            Xform::Esp(esp) => esp
+                .check_len(view.payload_len())
+                .and_then(|()| esp.decap(packet, view, high, commit))
+                .map(|opened| {
+                    if !opened.pad_ok {
+                        sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
+                    }
+                    opened.next_header
+                }),
+            Xform::Ah(ah) => ah.decap(packet, view, high, commit),
+            Xform::Comp(comp) => comp.decap(packet, view),
+            Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
+        };
+        let next_header = opened.inspect_err(|why| blame(sa, *why))?;
+        self.account(sa, packet.len());
+        Ok(next_header)
     }
 
-    fn account(&self, sa: &Arc<Sa>, opened: &Opened, packet: &Packet) {
-        if !opened.pad_ok {
-            sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
+    /// Whether the outer source is that of the SA, if it has one.
+    fn check_source(&self, sa: &Sa, src: &IpAddr) -> Result<(), Discard> {
+        let any = sa.fixed.src.is_unspecified();
+        if self.checks_policy() && sa.fixed.src != *src && !any {
+            return Err(Discard::RxSourceMismatch);
         }
-        if let Some(limit) = sa.end_receive(packet.len()) {
+        Ok(())
+    }
+
+    fn account(&self, sa: &Arc<Sa>, len: usize) {
+        if let Some(limit) = sa.end_receive(len) {
             self.ns.report(sa, limit);
         }
     }
 
-    /// The SA of an IPsec header inside the one just opened.
-    fn nested(&self, packet: &Packet, next: Option<&Arc<Sa>>) -> Result<&'g Arc<Sa>, Discard> {
-        let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::RxBadHeader)?;
-        let (header, _) =
-            EspHeader::parse(view.payload(packet.bytes())).map_err(|_| Discard::RxTruncated)?;
-        let said = Said {
-            dst: IpAddr::V4(view.dst),
-            spi: header.spi,
-            proto: SaProto::Esp,
+    /// The SA of the IPsec header inside the one just opened, a header of `proto`.
+    fn nested(
+        &self,
+        dst: &IpAddr,
+        proto: u8,
+        header: &[u8],
+        next: Option<&'g Arc<Sa>>,
+    ) -> Result<&'g Arc<Sa>, Discard> {
+        let named = |proto, spi| Said {
+            dst: *dst,
+            spi,
+            proto,
+        };
+        let said = match proto {
+            ESP => {
+                let (header, _) = EspHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
+                named(SaProto::Esp, header.spi)
+            }
+            AH => {
+                let header = AhHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
+                named(SaProto::Ah, header.spi)
+            }
+            _ => {
+                let (header, _) = CompHeader::parse(header).map_err(|_| Discard::RxBadLength)?;
+                // The SA's SPI may have more bits than a CPI, and deflate has a number of its own.
+                let is_it = |sa: &Sa| {
+                    matches!(sa.fixed.xform, Xform::Comp(_))
+                        && (header.cpi == comp::cpi_of(sa) || header.cpi == CPI_DEFLATE)
+                };
+                if let Some(next) = next.filter(|next| is_it(next)) {
+                    return Ok(next);
+                }
+                named(SaProto::Comp, header.cpi.into())
+            }
         };
         let sa = self.ns.sadb.get(&said, self.guard).ok_or(Discard::RxNoSa)?;
         if self.checks_policy() && !next.is_some_and(|next| Arc::ptr_eq(next, sa)) {
@@ -202,7 +303,8 @@ impl<'g> Inbound<'g> {
     fn leave_tunnel(
         &self,
         tunnel: Option<&Arc<Sa>>,
-        outer: &Ipv4View,
+        outer: &IpView,
+        next_header: u8,
         mut packet: Packet,
     ) -> Result<usize, Discard> {
         let tunnel = tunnel.ok_or(Discard::RxNoTunnelSa)?;
@@ -212,31 +314,50 @@ impl<'g> Inbound<'g> {
         if tunnel.next.is_some() {
             return Err(Discard::RxTunnelNotLast);
         }
-        if self.checks_policy()
-            && tunnel.fixed.src != IpAddr::V4(outer.src)
-            && !tunnel.fixed.src.is_unspecified()
-        {
-            return Err(Discard::RxSourceMismatch);
-        }
+        self.check_source(tunnel, &outer.src)?;
         let (admitted, limit) = tunnel.begin_receive(None);
         if let Some(limit) = limit {
             self.ns.report(tunnel, limit);
         }
         admitted?;
-        let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::RxBadHeader)?;
-        let inner = ipip::decap(&mut packet, view.header_len, view.proto)?;
+        let inner = ipip::decap(&mut packet, outer.header_len, next_header, outer.tos)?;
         if self.checks_policy() && !self.allows(tunnel, &inner.flow.src, &inner.flow.dst) {
             return Err(Discard::RxInnerMismatch);
         }
-        let len = packet.len();
-        if let Some(limit) = tunnel.end_receive(len) {
-            self.ns.report(tunnel, limit);
+        self.account(tunnel, packet.len());
+        self.deliver(tunnel, packet, inner.ethertype)
+    }
+
+    /// Delivers a packet that came in transport mode, whose own IP header is `view`.
+    ///
+    /// A peer behind address translation computed its checksums with the address that it knows; if that is known here,
+    /// the packet gets it back.
+    fn leave_transport(
+        &self,
+        sa: &Arc<Sa>,
+        view: &IpView,
+        mut packet: Packet,
+    ) -> Result<usize, Discard> {
+        let ethertype = match view.family() {
+            Family::V4 => 0x0800,
+            Family::V6 => 0x86dd,
+        };
+        if let (Some(IpAddr::V4(original)), Family::V4) = (sa.fixed.nat_oa, view.family()) {
+            if sa.fixed.nat_kind != natt_type::NONE {
+                ipv4::set_src(packet.bytes_mut(), original).map_err(|_| Discard::RxBadHeader)?;
+            }
         }
-        if let Some(mark) = mark_of(tunnel.fixed.saref, packet.mark()) {
+        self.deliver(sa, packet, ethertype)
+    }
+
+    /// Lets the packet enter the stack as received on the ipsecN device, with the mark of `sa`.
+    fn deliver(&self, sa: &Sa, mut packet: Packet, ethertype: u16) -> Result<usize, Discard> {
+        let len = packet.len();
+        if let Some(mark) = mark_of(sa.fixed.saref, packet.mark()) {
             packet.set_mark(mark);
         }
         packet
-            .receive_on(self.dev.port(), inner.ethertype)
+            .receive_on(self.dev.port(), ethertype)
             .map_err(|_| Discard::RxNoMemory)?;
         Ok(len)
     }
@@ -247,6 +368,42 @@ impl<'g> Inbound<'g> {
             .policy
             .read(self.guard)
             .is_none_or(|policy| policy.allows(src, dst))
+    }
+}
+
+/// The sequence number of the IPsec header that `payload` begins with, for SAs whose protocol has one.
+fn sequence(sa: &Sa, payload: &[u8]) -> Result<Option<u32>, Discard> {
+    match &sa.fixed.xform {
+        Xform::Esp(_) => {
+            if payload.len() % 4 != 0 {
+                return Err(Discard::RxBadLength);
+            }
+            let (header, _) = EspHeader::parse(payload).map_err(|_| Discard::RxTruncated)?;
+            Ok(Some(header.seq))
+        }
+        Xform::Ah(_) => {
+            let header = AhHeader::parse(payload).map_err(|_| Discard::RxTruncated)?;
+            Ok(Some(header.seq))
+        }
+        Xform::Comp(_) => Ok(None),
+        Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
+    }
+}
+
+/// The next SA of the group; an IPComp SA is passed over if the sender left the packet uncompressed, as it may.
+fn skip_optional<'g>(
+    next: Option<&'g Arc<Sa>>,
+    next_header: u8,
+    view: &IpView,
+    guard: &'g Guard,
+) -> Option<&'g Arc<Sa>> {
+    let sa = next?;
+    match &sa.fixed.xform {
+        Xform::Comp(comp) if next_header != COMP => {
+            comp.count(view.payload_len(), view.payload_len());
+            sa.next.read(guard)
+        }
+        _ => next,
     }
 }
 

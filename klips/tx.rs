@@ -14,11 +14,11 @@ use crate::{
     kapi::net::{
         dev::Device,
         route,
-        skbuff::{Packet, Skb},
+        skbuff::{Packet, Routed, Skb},
     },
-    sadb::{Bundle, Sadb},
+    sadb::{sa::Sa, Bundle, Sadb},
     sysctl::klips_debug,
-    xform::Xform,
+    xform::{udp, Xform},
 };
 use core::net::{IpAddr, Ipv4Addr};
 use kernel::sync::{
@@ -26,20 +26,25 @@ use kernel::sync::{
     Arc,
 };
 use klips_core::{
+    addr::Family,
     eroute::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, Key, Selector, Verdict},
-    pfkey::ext::Endpoint,
-    plan::{self, Plan},
+    pfkey::{ext::Endpoint, types::natt_type},
+    plan::{self, Plan, Step},
     said::{Said, Shunt},
     wire::{
         flow::{self, Flow},
+        ip::{self, Walk},
         ipv4,
     },
 };
 
 const ICMP: u8 = 1;
+const TCP: u8 = 6;
 const ICMP_UNREACHABLE: u8 = 3;
 const ICMP_FRAG_NEEDED: u8 = 4;
 const ICMP_PROHIBITED: u8 = 13;
+const ICMPV6: u8 = 58;
+const ICMPV6_TOO_BIG: u8 = 2;
 const ICMPV6_UNREACHABLE: u8 = 1;
 const ICMPV6_PROHIBITED: u8 = 1;
 
@@ -237,13 +242,16 @@ impl<'g> Outbound<'g> {
                         self.phys.port(),
                     )
                     .map_err(|_| Discard::TxNoRoute)?;
+                self.check_route(&routed)?;
                 routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
                 routed.local_out(net).map_err(|_| Discard::TxRefused)?;
             }
-            (IpAddr::V6(src), IpAddr::V6(dst)) => {
-                packet
-                    .bypass6(net, dst, src, flow.proto, self.phys.port())
-                    .map_err(|_| Discard::TxNoRoute)?;
+            (IpAddr::V6(_), IpAddr::V6(dst)) => {
+                let routed = packet.route6(net, dst, flow.proto, self.phys.port());
+                let mut routed = routed.map_err(|_| Discard::TxNoRoute)?;
+                self.check_route(&routed)?;
+                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
+                routed.local_out6(net).map_err(|_| Discard::TxRefused)?;
             }
             _ => return Err(Discard::TxBadInnerHeader),
         }
@@ -263,8 +271,6 @@ impl<'g> Outbound<'g> {
                 None => return self.emit(packet),
                 Some(further) => (flow, said) = further,
             }
-            packet.select_ident(self.dev.port().net());
-            ipv4::set_tos(packet.bytes_mut(), flow.tos).map_err(|_| Discard::TxBadBundle)?;
         }
         Err(Discard::TxLoop)
     }
@@ -289,15 +295,18 @@ impl<'g> Outbound<'g> {
     fn protect(&self, mut packet: Packet, flow: &Flow, said: &Said) -> Result<Packet, Discard> {
         let sa = self.ns.sadb.get(said, self.guard).ok_or(Discard::TxNoSa)?;
         let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
-        if !bundle
+        let tunnelled = bundle
             .first()
-            .is_some_and(|sa| matches!(sa.fixed.xform, Xform::Ipip))
-        {
-            // Transport mode.
+            .is_some_and(|sa| matches!(sa.fixed.xform, Xform::Ipip));
+        if !tunnelled && flow.is_fragment {
+            // Transport mode is for whole packets only (RFC 4303 3.3.4).
             return Err(Discard::TxNotSupported);
         }
         let plan = Self::plan(&bundle, flow)?;
-        self.tell_mtu(&mut packet, flow, &plan, &bundle);
+        // In transport mode only TCP is told: it makes its segments shorter. A datagram would come back in fragments.
+        if tunnelled || flow.proto == TCP {
+            self.tell_mtu(&mut packet, flow, &plan, &bundle)?;
+        }
         let link = self.phys.link_reserve();
         packet
             .make_room(plan.headroom + link, plan.tailroom)
@@ -321,35 +330,49 @@ impl<'g> Outbound<'g> {
                 return Err(Discard::TxBadBundle);
             }
         }
-        let steps = bundle.iter().filter_map(|sa| sa.fixed.xform.step(sa));
-        plan::plan(steps, flow.len, flow.header_len)
+        plan::plan(steps(bundle), flow.len, flow.header_len, family(flow))
     }
 
     /// With sysctl `icmp`, tells the sender of a packet that will have to be fragmented what would fit.
     ///
-    /// The classic figure is an estimate that some ciphers exceed; what is told fits in any case.
-    fn tell_mtu(&self, packet: &mut Packet, flow: &Flow, plan: &Plan, bundle: &Bundle<'_>) {
+    /// The classic figure is an estimate that some ciphers exceed; what is told fits in any case. An IPv6 sender is never
+    /// told less than every IPv6 link carries (RFC 8200 5), and what it was told of is not sent (`TxFragNeeded`).
+    fn tell_mtu(
+        &self,
+        packet: &mut Packet,
+        flow: &Flow,
+        plan: &Plan,
+        bundle: &Bundle<'_>,
+    ) -> Result<(), Discard> {
+        const MIN_V6_MTU: usize = 1280;
         if !self.ns.sysctl.icmp()
             || !flow.df
             || !flow.first_fragment
-            || flow.proto == ICMP
-            || !flow.src.is_ipv4()
+            || matches!(flow.proto, ICMP | ICMPV6)
         {
-            return;
+            return Ok(());
         }
         let phys_mtu = self.phys.port().mtu() as usize;
         if plan.total_len <= phys_mtu && flow.len <= plan.inner_mtu(phys_mtu) {
-            return;
+            return Ok(());
         }
-        let steps = || bundle.iter().filter_map(|sa| sa.fixed.xform.step(sa));
-        let exact = plan::largest_inner(steps, phys_mtu, flow.header_len);
+        let exact = plan::largest_inner(|| steps(bundle), phys_mtu, flow.header_len, family(flow));
         let mtu = plan.inner_mtu(phys_mtu).min(exact);
-        if flow.len > mtu {
-            packet.icmp_error(ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu as u32);
+        match flow.src {
+            IpAddr::V4(_) if flow.len > mtu => {
+                packet.icmp_error(ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu as u32);
+            }
+            IpAddr::V6(_) if flow.len > mtu.max(MIN_V6_MTU) => {
+                let mtu = mtu.max(MIN_V6_MTU) as u32;
+                packet.icmpv6_error(ICMPV6_TOO_BIG, 0, mtu);
+                return Err(Discard::TxFragNeeded);
+            }
+            _ => {}
         }
+        Ok(())
     }
 
-    /// Runs the packet through every SA of the bundle, inner to outer.
+    /// Runs the packet through every SA of the bundle, inner to outer, and then into UDP if the last one wants that.
     fn encap(&self, bundle: &Bundle<'_>, tos: u8, packet: &mut Packet) -> Result<(), Discard> {
         for sa in bundle {
             let (seq, limit) = sa.begin_send();
@@ -357,14 +380,36 @@ impl<'g> Outbound<'g> {
                 self.ns.report(sa, limit);
             }
             sa.fixed.xform.encap(sa, seq?, tos, packet)?;
+            if matches!(sa.fixed.xform, Xform::Ipip) {
+                self.identify(packet)?;
+            }
             sa.count(packet.len());
+        }
+        match bundle.last() {
+            Some(sa) if in_udp(sa) => udp::encap(sa, packet),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a fresh IPv4 header its identification: now, as AH authenticates it, and a further group may take it inside.
+    fn identify(&self, packet: &mut Packet) -> Result<(), Discard> {
+        if packet.select_ident(self.dev.port().net()) {
+            ipv4::renew_checksum(packet.bytes_mut()).map_err(|_| Discard::TxBadBundle)?;
         }
         Ok(())
     }
 
+    /// A packet that would leave by another device than the physical one might come back here, and again.
+    fn check_route(&self, routed: &Routed) -> Result<(), Discard> {
+        if routed.leads_to(self.phys.port()) {
+            return Ok(());
+        }
+        Err(Discard::TxLoop)
+    }
+
     /// Routes the outer packet out of the physical device and sends it.
     fn emit(&self, mut packet: Packet) -> Result<usize, Discard> {
-        let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::TxBadBundle)?;
+        let view = ip::parse(packet.bytes(), Walk::Find).map_err(|_| Discard::TxBadBundle)?;
         let net = self.dev.port().net();
         let len = packet.len();
         klips_debug!(
@@ -375,24 +420,48 @@ impl<'g> Outbound<'g> {
             view.dst,
             view.proto
         );
-        packet.set_protocol(0x0800);
         packet.set_transport_offset(view.header_len);
         packet.scrub_outbound();
-        packet.select_ident(net);
-        let mut routed = packet
-            .route4(
-                net,
-                view.dst,
-                view.src,
-                view.tos,
-                view.proto,
-                self.phys.port(),
-            )
-            .map_err(|_| Discard::TxNoRoute)?;
-        routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-        routed.local_out(net).map_err(|_| Discard::TxRefused)?;
+        match (view.src, view.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                packet.set_protocol(0x0800);
+                let mut routed = packet
+                    .route4(net, dst, src, view.tos, view.proto, self.phys.port())
+                    .map_err(|_| Discard::TxNoRoute)?;
+                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
+                self.check_route(&routed)?;
+                routed.local_out(net).map_err(|_| Discard::TxRefused)?;
+            }
+            (IpAddr::V6(_), IpAddr::V6(dst)) => {
+                packet.set_protocol(0x86dd);
+                let routed = packet.route6(net, dst, view.proto, self.phys.port());
+                let mut routed = routed.map_err(|_| Discard::TxNoRoute)?;
+                self.check_route(&routed)?;
+                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
+                routed.local_out6(net).map_err(|_| Discard::TxRefused)?;
+            }
+            _ => return Err(Discard::TxBadBundle),
+        }
         Ok(len)
     }
+}
+
+/// What the bundle does to a packet, in order.
+fn steps<'a>(bundle: &'a Bundle<'_>) -> impl Iterator<Item = Step> + 'a {
+    let udp = bundle.last().is_some_and(|sa| in_udp(sa));
+    bundle
+        .iter()
+        .filter_map(|sa| sa.fixed.xform.step(sa))
+        .chain(udp.then_some(Step::Udp))
+}
+
+/// Whether what the SA makes is sent in UDP.
+fn in_udp(sa: &Sa) -> bool {
+    sa.fixed.nat_kind == natt_type::NON_ESP && matches!(sa.fixed.xform, Xform::Esp(_))
+}
+
+fn family(flow: &Flow) -> Family {
+    Family::of(&flow.dst)
 }
 
 /// Tells the sender that policy forbids this (RFC 1812 5.2.7.1, RFC 4443 3.1).

@@ -2,18 +2,27 @@
 
 //! Transforms: what one SA does to a packet. One protocol in one file, both directions.
 
+pub(crate) mod ah;
+pub(crate) mod comp;
 pub(crate) mod esp;
 pub(crate) mod ipip;
+pub(crate) mod udp;
 
 use crate::{error::Discard, kapi::net::skbuff::Packet, sadb::sa::Sa};
+use core::pin::Pin;
+use kernel::prelude::*;
 use klips_core::{addr::Family, plan::Step};
 
 /// The transform of an SA.
 pub(crate) enum Xform {
     /// None yet: the SA is larval.
     None,
-    /// An outer IPv4 header.
+    /// An outer IP header.
     Ipip,
+    /// AH.
+    Ah(ah::Ah),
+    /// IPComp.
+    Comp(Pin<KBox<comp::Comp>>),
     /// ESP.
     Esp(esp::Esp),
 }
@@ -25,6 +34,8 @@ impl Xform {
         match self {
             Self::None => None,
             Self::Ipip => Some(Step::Ipip(Family::of(&sa.fixed.said.dst))),
+            Self::Ah(ah) => Some(ah.step()),
+            Self::Comp(_) => Some(comp::Comp::step()),
             Self::Esp(esp) => Some(esp.step()),
         }
     }
@@ -34,14 +45,26 @@ impl Xform {
     pub(crate) fn encap(
         &self,
         sa: &Sa,
-        seq: u32,
+        seq: u64,
         tos: u8,
         packet: &mut Packet,
     ) -> Result<(), Discard> {
         match self {
             Self::None => Err(Discard::TxBadBundle),
             Self::Ipip => ipip::encap(sa, tos, packet),
+            Self::Ah(ah) => ah.encap(sa, seq, packet),
+            Self::Comp(comp) => comp.encap(sa, packet),
             Self::Esp(esp) => esp.encap(sa, seq, packet),
         }
     }
+}
+
+/// The half of a sequence number that packets do not show. It is authenticated where extended numbers are in use.
+pub(crate) const fn high_half(seq: u64) -> u32 {
+    (seq >> 32) as u32
+}
+
+/// The half that they show.
+pub(crate) const fn low_half(seq: u64) -> u32 {
+    (seq & 0xffff_ffff) as u32
 }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The kernel's cryptography: authenticated encryption and random numbers.
+//! The kernel's cryptography: authenticated encryption, keyed hashes, compression and random numbers.
 //!
 //! C header: [`include/crypto/aead.h`](srctree/include/crypto/aead.h)
+
+mod compress;
+mod mac;
+
+pub(crate) use compress::Compressor;
+pub(crate) use mac::{Mac, MAX_MAC};
 
 use super::{net::to_result, raw};
 use core::{mem::MaybeUninit, ptr::NonNull};

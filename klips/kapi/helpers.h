@@ -6,7 +6,9 @@
 #ifndef KLIPS_KAPI_HELPERS_H
 #define KLIPS_KAPI_HELPERS_H
 
+#include <crypto/acompress.h>
 #include <crypto/aead.h>
+#include <crypto/hash.h>
 #include <linux/jump_label.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -31,6 +33,12 @@ void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
 void klips_free_aead(struct crypto_aead *tfm);
 void klips_sg_init_one(struct scatterlist *sg, void *buf, unsigned int len);
 void klips_memzero_explicit(void *p, size_t len);
+unsigned int klips_shash_digestsize(struct crypto_shash *tfm);
+void klips_free_shash(struct crypto_shash *tfm);
+bool klips_same(const void *a, const void *b, size_t len);
+void klips_free_acomp(struct crypto_acomp *tfm);
+int klips_acomp_run(struct crypto_acomp *tfm, bool compress, const u8 *from, unsigned int from_len,
+		    u8 *to, unsigned int *to_len);
 u32 klips_random_u32(void);
 void klips_random_bytes(void *p, size_t len);
 
@@ -68,6 +76,11 @@ void klips_counters_free(u64 __percpu *c);
 void klips_counters_add(u64 __percpu *c, unsigned int index, u64 n);
 u64 klips_counters_sum(u64 __percpu *c, unsigned int index);
 
+/* protocols */
+struct xfrm6_protocol;
+int klips_xfrm6_register(struct xfrm6_protocol *handler, unsigned char protocol);
+void klips_xfrm6_deregister(struct xfrm6_protocol *handler, unsigned char protocol);
+
 /* routing and addresses */
 int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be32 saddr,
 			u8 tos, u8 proto, int oif);
@@ -77,8 +90,8 @@ unsigned int klips_inet_addr_type(struct net *net, __be32 addr);
 bool klips_inet6_addr_is_local(struct net *net, const u8 *addr);
 void klips_icmp_send(struct sk_buff *skb, int type, int code, u32 info);
 void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
-int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, const u8 *saddr,
-			u8 proto, int oif);
+int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u8 proto, int oif);
+int klips_route_ifindex(const struct sk_buff *skb);
 int klips_local_out6(struct net *net, struct sk_buff *skb);
 
 /* skb */

@@ -64,6 +64,7 @@ const LAYOUT: &[(&str, usize)] = rust_layout! {
     socket.sk;
     delayed_work;
     xfrm4_protocol;
+    xfrm6_protocol;
 };
 
 /// Compares the layouts. `ENOEXEC`: they differ; the log says where.

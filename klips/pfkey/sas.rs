@@ -10,7 +10,7 @@ use crate::{
     kapi::{crypto, net::route, time},
     sadb::sa::{Blueprint, Limit, Sa},
     sysctl::klips_debug,
-    xform::{esp::Esp, Xform},
+    xform::{ah::Ah, comp::Comp, esp::Esp, Xform},
 };
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
@@ -18,9 +18,13 @@ use klips_core::{
         errno::Errno,
         ext::{self, SarefPair, SpiRange},
         reply::{self, SaReport},
+        types::flags,
         request::{FlushScope, GetSpi, NatT, SaParams, SaRef},
     },
-    sa::{alg::Job, suite, Lifetimes, State},
+    sa::{
+        alg::{ah_suite, comp_driver, AlgError, Job},
+        suite, Lifetimes, State,
+    },
     said::{SaProto, Said},
 };
 
@@ -110,6 +114,7 @@ fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
         saref: context.control.sadb.new_saref(),
         refhim: 0,
         window: 0,
+        extended: false,
         life: Lifetimes::added(time::uptime_secs()),
         ident_src: None,
         ident_dst: None,
@@ -130,22 +135,47 @@ fn key_of(key: Option<ext::Key<'_>>) -> ext::Key<'_> {
 }
 
 /// The transform that the parameters ask for.
-fn xform(params: &SaParams<'_>) -> Done<Xform> {
+fn xform(params: &SaParams<'_>, extended: bool) -> Done<Xform> {
     let (auth, encrypt) = (key_of(params.auth_key), key_of(params.encrypt_key));
     match params.said.proto {
         SaProto::Ipip => Ok(Xform::Ipip),
         SaProto::Esp => {
-            let suite =
-                suite(params.sa.auth, params.sa.encrypt, auth.bits, encrypt.bits).map_err(|e| {
-                    Errno::from_code(e.errno().unsigned_abs() as u8).unwrap_or(Errno::Einval)
-                })?;
-            let esp = Esp::new(suite, auth.bytes, encrypt.bytes);
-            esp.map(Xform::Esp).map_err(|e| match e {
-                ENOENT => missing(params.sa.encrypt),
-                e => crate::error::errno_of(e),
-            })
+            let suite = suite(params.sa.auth, params.sa.encrypt, auth.bits, encrypt.bits)
+                .map_err(refused)?;
+            let suite = if extended {
+                suite.with_esn().map_err(refused)?
+            } else {
+                suite
+            };
+            Esp::new(suite, auth.bytes, encrypt.bytes)
+                .map(Xform::Esp)
+                .map_err(|e| unavailable(params, e))
         }
-        SaProto::Ah | SaProto::Comp | SaProto::Int => Err(Errno::Einval),
+        SaProto::Ah => {
+            let suite = ah_suite(params.sa.auth, auth.bits).map_err(refused)?;
+            Ah::new(suite, auth.bytes, extended)
+                .map(Xform::Ah)
+                .map_err(|e| unavailable(params, e))
+        }
+        SaProto::Comp => {
+            comp_driver(params.sa.encrypt).ok_or(Errno::Einval)?;
+            Comp::new()
+                .map(Xform::Comp)
+                .map_err(|e| unavailable(params, e))
+        }
+        SaProto::Int => Err(Errno::Einval),
+    }
+}
+
+fn refused(e: AlgError) -> Errno {
+    Errno::from_code(e.errno().unsigned_abs() as u8).unwrap_or(Errno::Einval)
+}
+
+fn unavailable(params: &SaParams<'_>, e: Error) -> Errno {
+    match e {
+        ENOENT if params.said.proto == SaProto::Esp => missing(params.sa.encrypt),
+        ENOENT => Errno::Einval,
+        e => crate::error::errno_of(e),
     }
 }
 
@@ -180,6 +210,12 @@ fn lifetimes(params: &SaParams<'_>, now: u64) -> Lifetimes {
 /// Everything that ADD and UPDATE say about an SA. Fails before anything is changed.
 fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint> {
     let base = larval(context, params.said);
+    let extended = params.sa.flags & flags::ESN != 0;
+    let has_numbers = matches!(params.said.proto, SaProto::Esp | SaProto::Ah);
+    if extended && (params.sa.window_size() == 0 || !has_numbers) {
+        // Where the window stands is what tells the half that packets do not show.
+        return Err(Errno::Einval);
+    }
     let saref = params.saref.unwrap_or(SarefPair { me: 0, him: 0 });
     Ok(Blueprint {
         src: params.src,
@@ -193,6 +229,7 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
         saref: if saref.me != 0 { saref.me } else { base.saref },
         refhim: saref.him,
         window: params.sa.window_size(),
+        extended,
         life: lifetimes(params, time::uptime_secs()),
         ident_src: own_ident(params.ident_src.as_ref()).in_band()?,
         ident_dst: own_ident(params.ident_dst.as_ref()).in_band()?,
@@ -200,7 +237,7 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
         nat_sport: params.nat_t.sport.unwrap_or(0),
         nat_dport: params.nat_t.dport.unwrap_or(0),
         nat_oa: params.nat_t.oa,
-        xform: xform(params)?,
+        xform: xform(params, extended)?,
         ..base
     })
 }
@@ -281,6 +318,7 @@ fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<A
     // Under one key no number may be sent twice, nor taken twice.
     let goes_on = match (&sa.fixed.xform, &old.fixed.xform) {
         (Xform::Esp(new), Xform::Esp(old)) => new.has_key_of(old),
+        (Xform::Ah(new), Xform::Ah(old)) => new.has_key_of(old),
         _ => false,
     };
     context

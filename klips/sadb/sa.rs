@@ -20,7 +20,7 @@ use klips_core::{
     eroute::Key,
     pfkey::types::natt_type,
     sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State},
-    said::{SaProto, Said},
+    said::Said,
     text::NatEncap,
 };
 
@@ -90,6 +90,8 @@ pub(crate) struct Blueprint {
     pub(crate) saref: u32,
     pub(crate) refhim: u32,
     pub(crate) window: u16,
+    /// Extended sequence numbers (RFC 4304).
+    pub(crate) extended: bool,
     pub(crate) life: Lifetimes,
     pub(crate) ident_src: Option<Ident>,
     pub(crate) ident_dst: Option<Ident>,
@@ -109,6 +111,8 @@ pub(crate) struct Sa {
     flags: AtomicU32,
     nat_sport: AtomicU16,
     nat_dport: AtomicU16,
+    /// The port that the peer was last heard from and key daemons were told of; 0: none yet.
+    heard_port: AtomicU16,
     /// The next SA of the group, in the order that packets meet them.
     pub(crate) next: Rcu<Arc<Sa>>,
     /// The SA before this one. Written under the namespace's mutex.
@@ -133,7 +137,7 @@ impl Sa {
     /// Makes an SA that nobody can find yet. Process context.
     pub(crate) fn new(blueprint: Blueprint) -> Result<Arc<Self>> {
         let hot = Hot {
-            window: replay(blueprint.window)?,
+            window: replay(blueprint.window, blueprint.extended)?,
             life: blueprint.life,
             soft_reported: false,
             handed_over: false,
@@ -156,6 +160,7 @@ impl Sa {
                 flags: AtomicU32::new(flags),
                 nat_sport: AtomicU16::new(sport),
                 nat_dport: AtomicU16::new(dport),
+                heard_port: AtomicU16::new(0),
                 next: Rcu::empty(),
                 prev <- BhLock::new(None),
                 deadline: AtomicU64::new(0),
@@ -218,6 +223,12 @@ impl Sa {
         if dport != 0 {
             self.nat_dport.store(dport, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that the peer was heard from `port`; `false` if it was the last time too.
+    pub(crate) fn hears_from(&self, port: u16) -> bool {
+        self.heard_port.load(Ordering::Relaxed) != port
+            && self.heard_port.swap(port, Ordering::Relaxed) != port
     }
 
     /// UDP encapsulation, for the listing.
@@ -284,7 +295,7 @@ impl Sa {
     }
 
     /// Ends the SA's numbers for one that goes on with them; returns the last one used.
-    pub(crate) fn hand_over(&self) -> u32 {
+    pub(crate) fn hand_over(&self) -> u64 {
         self.hot(|hot| {
             hot.handed_over = true;
             hot.window.head().last()
@@ -292,13 +303,13 @@ impl Sa {
     }
 
     /// Goes on where another SA handed over.
-    pub(crate) fn resume(&self, last: u32) {
+    pub(crate) fn resume(&self, last: u64) {
         self.hot(|hot| hot.window.resume(last));
     }
 
     /// Whether the next outbound packet may use the SA. `Err` is the reason why not; a limit to report comes with it.
     #[inline]
-    pub(crate) fn begin_send(&self) -> (core::result::Result<u32, Discard>, Option<Limit>) {
+    pub(crate) fn begin_send(&self) -> (core::result::Result<u64, Discard>, Option<Limit>) {
         if !self.state().carries_traffic() {
             return (Err(Discard::TxSaNotMature), None);
         }
@@ -311,7 +322,8 @@ impl Sa {
                     return (Err(Discard::TxSaNotMature), None);
                 }
                 let limit = Self::soft(hot, expiry);
-                if counts_ivs && hot.window.head().last() == u32::MAX {
+                let last = hot.window.head().last();
+                if counts_ivs && !self.fixed.extended && last == u64::from(u32::MAX) {
                     return (Err(Discard::TxSeqExhausted), Some(Limit::Hard));
                 }
                 match hot.window.take() {
@@ -331,26 +343,24 @@ impl Sa {
         self.hot(|hot| hot.life.count(len, now));
     }
 
-    /// First check of a received packet: lifetimes, then the sequence number if the protocol has one. Changes nothing but
-    /// error counters.
+    /// First check of a received packet: lifetimes, then the sequence number that it shows, if the protocol has one.
+    /// Changes nothing but error counters. Returns the whole number.
     #[inline]
     pub(crate) fn begin_receive(
         &self,
         seq: Option<u32>,
-    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
+    ) -> (core::result::Result<Option<u64>, Discard>, Option<Limit>) {
         if !self.state().carries_traffic() {
             return (Err(Discard::RxSaNotMature), None);
         }
         let now = time::uptime_secs();
         let (result, limit) = self.hot(|hot| match hot.life.check(now) {
             Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
-            expiry => {
-                // A soft limit is reported once the packet has proved to be genuine, not before.
-                let _ = expiry;
-                (
-                    seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq))),
-                    None,
-                )
+            // A soft limit is reported once the packet has proved to be genuine, not before.
+            _ => {
+                let seq = seq.map(|low| hot.window.whole(low));
+                let refused = seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq)));
+                (refused.map(|()| seq), None)
             }
         });
         self.apply(limit);
@@ -360,7 +370,7 @@ impl Sa {
     /// After the ICV verified: checks the sequence number again and records it. Packets that passed the first check on
     /// several CPUs are told apart here.
     #[inline]
-    pub(crate) fn commit_receive(&self, seq: u32) -> core::result::Result<(), Discard> {
+    pub(crate) fn commit_receive(&self, seq: u64) -> core::result::Result<(), Discard> {
         self.hot(|hot| Self::refuse(hot, |w| w.advance(seq)))
     }
 
@@ -411,14 +421,18 @@ impl Sa {
 }
 
 /// The sequence state of an SA with a replay window of `size` packets. `EINVAL`: larger than windows can be.
-fn replay(size: u16) -> Result<Replay<KVec<u64>>> {
+fn replay(size: u16, extended: bool) -> Result<Replay<KVec<u64>>> {
     let words = Replay::<KVec<u64>>::words(size);
     let ring = if words > 0 {
         Some(KVec::from_elem(0, words, GFP_KERNEL)?)
     } else {
         None
     };
-    Replay::new(size, ring).ok_or(EINVAL)
+    let mut replay = Replay::new(size, ring).ok_or(EINVAL)?;
+    if extended {
+        replay.extend();
+    }
+    Ok(replay)
 }
 
 impl Keyed for Sa {
@@ -439,7 +453,3 @@ impl Keyed for Sa {
     }
 }
 
-/// Whether the SA's protocol has sequence numbers.
-pub(crate) fn has_sequence(proto: SaProto) -> bool {
-    matches!(proto, SaProto::Esp | SaProto::Ah)
-}

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Encapsulating Security Payload (RFC 4303; AES-GCM: RFC 4106; CBC: RFC 2451, RFC 3602), behind an IPv4 header.
+//! Encapsulating Security Payload (RFC 4303; AES-GCM: RFC 4106; CBC: RFC 2451, RFC 3602).
 //!
 //! ```text
 //! | IP header | SPI | sequence | IV | payload | padding, pad length, next header | ICV |
 //!             |<-- associated data -->|<---------------- encrypted --------------->|
 //! ```
+//!
+//! With extended sequence numbers their upper half, which packets do not show, is authenticated between SPI and sequence.
 //!
 //! The IV is authenticated with the header in both families of algorithms; the kernel's templates want it counted as
 //! associated data.
@@ -17,12 +19,16 @@ use crate::{
         net::skbuff::Packet,
     },
     sadb::sa::Sa,
+    xform::{high_half, low_half},
 };
 use kernel::prelude::*;
 use klips_core::{
     plan::Step,
     sa::Suite,
-    wire::{esp, ipv4},
+    wire::{
+        esp,
+        ip::{self, IpView, Walk},
+    },
 };
 
 const ESP: u8 = 50;
@@ -102,13 +108,13 @@ impl Esp {
     /// The IV for packet `seq`.
     ///
     /// A counter mode must never see an IV twice under one key: it gets the sequence number, which an SA gives out once
-    /// (it is taken under the SA's lock and ends at 2^32 - 1), counted from a random number, so that an SA that is made
+    /// (it is taken under the SA's lock and ends at 2^32 - 1, or at 2^64 - 1), counted from a random number, so that an SA that is made
     /// again with an old key does not begin where the old one did. CBC must see IVs that nobody can predict (RFC 3602
     /// section 2): random.
-    fn iv(&self, sa: &Sa, seq: u32) -> [u8; MAX_IV] {
+    fn iv(&self, sa: &Sa, seq: u64) -> [u8; MAX_IV] {
         let mut iv = [0u8; MAX_IV];
         if self.suite.counts_ivs {
-            let count = self.iv_base.wrapping_add(seq.into());
+            let count = self.iv_base.wrapping_add(seq);
             for (to, from) in iv.iter_mut().zip(count.to_be_bytes()) {
                 *to = from;
             }
@@ -119,9 +125,9 @@ impl Esp {
         iv
     }
 
-    /// Encrypts the payload of the IPv4 packet and makes it an ESP packet.
-    pub(super) fn encap(&self, sa: &Sa, seq: u32, packet: &mut Packet) -> Result<(), Discard> {
-        let view = ipv4::parse(packet.bytes()).map_err(|_| Discard::TxBadBundle)?;
+    /// Encrypts the payload of the IP packet and makes it an ESP packet.
+    pub(super) fn encap(&self, sa: &Sa, seq: u64, packet: &mut Packet) -> Result<(), Discard> {
+        let view = ip::parse(packet.bytes(), Walk::Insert).map_err(|_| Discard::TxBadBundle)?;
         let head = esp::HEADER_LEN + self.suite.iv_len;
         let tail = esp::pad_len(view.payload_len(), self.suite.block);
         let end = view.total_len;
@@ -131,34 +137,36 @@ impl Esp {
             .map_err(|_| Discard::TxNoMemory)?;
         packet.push(head).map_err(|_| Discard::TxNoMemory)?;
         let iv = self.iv(sa, seq);
-        let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
+        let total_len = packet.len();
         let bytes = packet.bytes_mut();
         // The IP header moves to the new front.
         bytes.copy_within(head..head + view.header_len, 0);
-        ipv4::set_proto_and_len(bytes, ESP, total_len).map_err(|_| Discard::TxBadBundle)?;
+        view.rewrite(bytes, ESP, total_len)
+            .map_err(|_| Discard::TxTooBig)?;
+        let text = view.payload_len() + tail;
         let body = bytes
             .get_mut(view.header_len..)
             .ok_or(Discard::TxBadBundle)?;
-        let text = view.payload_len() + tail;
-        self.seal(sa, seq, body, head, text, tail, view.proto, iv)
+        self.fill_in(sa, seq, body, view.proto, text, tail, &iv)?;
+        self.seal(sa, seq, bytes, view.header_len, text, iv)
     }
 
-    /// Fills in header, IV and trailer around `text` bytes at `head`, encrypts them and writes the ICV.
+    /// Writes header, IV and trailer around the payload; with the trailer, of `tail` bytes, that is `text` bytes long.
     #[expect(clippy::too_many_arguments)]
-    fn seal(
+    fn fill_in(
         &self,
         sa: &Sa,
-        seq: u32,
+        seq: u64,
         body: &mut [u8],
-        head: usize,
+        next_header: u8,
         text: usize,
         tail: usize,
-        next_header: u8,
-        mut iv: [u8; MAX_IV],
+        iv: &[u8; MAX_IV],
     ) -> Result<(), Discard> {
+        let head = esp::HEADER_LEN + self.suite.iv_len;
         let header = esp::EspHeader {
             spi: sa.fixed.said.spi,
-            seq,
+            seq: low_half(seq),
         };
         header.write(body).map_err(|_| Discard::TxBadBundle)?;
         body.get_mut(esp::HEADER_LEN..head)
@@ -168,13 +176,49 @@ impl Esp {
         let trailer = body
             .get_mut(head + text - tail..head + text)
             .ok_or(Discard::TxBadBundle)?;
-        esp::write_trailer(trailer, next_header).map_err(|_| Discard::TxBadBundle)?;
-        self.aead
-            .encrypt(body, head, text, &mut iv)
-            .map_err(|e| match e {
-                ENOMEM => Discard::TxNoMemory,
-                _ => Discard::TxCryptoFailed,
-            })
+        esp::write_trailer(trailer, next_header).map_err(|_| Discard::TxBadBundle)
+    }
+
+    /// Encrypts the `text` bytes of the packet whose ESP header is at `at`, and writes the ICV.
+    fn seal(
+        &self,
+        sa: &Sa,
+        seq: u64,
+        bytes: &mut [u8],
+        at: usize,
+        text: usize,
+        mut iv: [u8; MAX_IV],
+    ) -> Result<(), Discard> {
+        let head = esp::HEADER_LEN + self.suite.iv_len;
+        let spi = sa.fixed.said.spi;
+        self.framed(bytes, at, spi, high_half(seq), |frame, more| {
+            self.aead.encrypt(frame, more + head, text, &mut iv)
+        })
+        .map_err(|e| match e {
+            ENOMEM => Discard::TxNoMemory,
+            _ => Discard::TxCryptoFailed,
+        })
+    }
+
+    /// Runs `crypt` on the packet from the ESP header at `at` on, with the upper half of an extended sequence number put
+    /// in; `crypt` also gets by how many bytes that makes the header longer.
+    fn framed(
+        &self,
+        bytes: &mut [u8],
+        at: usize,
+        spi: u32,
+        high: u32,
+        crypt: impl FnOnce(&mut [u8], usize) -> Result,
+    ) -> Result {
+        if !self.suite.esn {
+            return crypt(bytes.get_mut(at..).ok_or(EINVAL)?, 0);
+        }
+        let start = at.checked_sub(esp::EXTENSION).ok_or(EINVAL)?;
+        let frame = bytes.get_mut(start..).ok_or(EINVAL)?;
+        let before = esp::extend(frame, spi, high).map_err(|_| EINVAL)?;
+        let done = crypt(frame, esp::EXTENSION);
+        esp::unextend(frame, before).map_err(|_| EINVAL)?;
+        done
     }
 
     /// Checks lengths that nothing else looks at before the ICV is.
@@ -188,13 +232,14 @@ impl Esp {
         }
     }
 
-    /// Verifies and decrypts the ESP packet and makes it an IPv4 packet of what was inside.
+    /// Verifies and decrypts the ESP packet and makes it an IP packet of what was inside.
     ///
     /// `authenticated` runs between the two: after the ICV verified and before anything is believed.
     pub(crate) fn decap(
         &self,
         packet: &mut Packet,
-        view: &ipv4::Ipv4View,
+        view: &IpView,
+        high: u32,
         authenticated: impl FnOnce() -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
         let head = esp::HEADER_LEN + self.suite.iv_len;
@@ -206,23 +251,26 @@ impl Esp {
         let mut iv = [0u8; MAX_IV];
         let bytes = packet.bytes_mut();
         let body = bytes
-            .get_mut(view.header_len..)
+            .get(view.header_len..)
             .ok_or(Discard::RxBadLength)?;
+        let (header, _) = esp::EspHeader::parse(body).map_err(|_| Discard::RxTruncated)?;
         iv.get_mut(..self.suite.iv_len)
             .zip(body.get(esp::HEADER_LEN..head))
             .map(|(to, from)| to.copy_from_slice(from))
             .ok_or(Discard::RxBadLength)?;
-        self.aead
-            .decrypt(body, head, text, &mut iv)
-            .map_err(|e| match e {
-                EBADMSG => Discard::RxIcvFailed,
-                ENOMEM => Discard::RxNoMemory,
-                EINVAL => Discard::RxDecryptFailed,
-                _ => Discard::RxCryptoFailed,
-            })?;
+        self.framed(bytes, view.header_len, header.spi, high, |frame, more| {
+            self.aead.decrypt(frame, more + head, text, &mut iv)
+        })
+        .map_err(|e| match e {
+            EBADMSG => Discard::RxIcvFailed,
+            ENOMEM => Discard::RxNoMemory,
+            EINVAL => Discard::RxDecryptFailed,
+            _ => Discard::RxCryptoFailed,
+        })?;
         authenticated()?;
-        let plain = body
-            .get(head..head + text - self.suite.icv_len)
+        let plain = bytes
+            .get(view.header_len..)
+            .and_then(|body| body.get(head..head + text - self.suite.icv_len))
             .ok_or(Discard::RxBadLength)?;
         let trailer = esp::Trailer::parse(plain).map_err(|_| Discard::RxBadPadding)?;
         let len = view.header_len + trailer.payload_len;
@@ -230,8 +278,7 @@ impl Esp {
         bytes.copy_within(..view.header_len, head);
         packet.pull(head).map_err(|_| Discard::RxBadLength)?;
         packet.trim(len);
-        let total_len = u16::try_from(len).map_err(|_| Discard::RxBadLength)?;
-        ipv4::set_proto_and_len(packet.bytes_mut(), trailer.next_header, total_len)
+        view.rewrite(packet.bytes_mut(), trailer.next_header, len)
             .map_err(|_| Discard::RxBadLength)?;
         Ok(Opened {
             next_header: trailer.next_header,

@@ -4,40 +4,57 @@
 
 use crate::{error::Discard, kapi::net::skbuff::Packet, sadb::sa::Sa};
 use core::net::IpAddr;
-use klips_core::wire::{flow, ipv4};
+use klips_core::wire::{ecn, flow, ipv4, ipv6};
 
 /// Time to live of every outer packet; the inner one's path does not show.
 const OUTER_TTL: u8 = 64;
 const IPV4: u8 = 4;
 const IPV6: u8 = 41;
 
-/// Puts an outer IPv4 header in front of the packet.
+/// Puts an outer header in front of the packet.
 ///
 /// DF is never set on it: what does not fit is fragmented on the way. `tos` is the type of service to show outside.
 pub(super) fn encap(sa: &Sa, tos: u8, packet: &mut Packet) -> Result<(), Discard> {
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (sa.fixed.src, sa.fixed.said.dst) else {
-        return Err(Discard::TxNotSupported);
-    };
     let proto = match packet.bytes().first().map(|b| b >> 4) {
         Some(4) => IPV4,
         Some(6) => IPV6,
         _ => return Err(Discard::TxBadInnerHeader),
     };
-    packet
-        .push(ipv4::HEADER_LEN)
-        .map_err(|_| Discard::TxNoMemory)?;
-    let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
-    ipv4::OuterV4 {
-        tos,
-        ttl: OUTER_TTL,
-        proto,
-        src,
-        dst,
-        id: 0,
-        df: false,
-        total_len,
+    match (sa.fixed.src, sa.fixed.said.dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            packet
+                .push(ipv4::HEADER_LEN)
+                .map_err(|_| Discard::TxNoMemory)?;
+            let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
+            ipv4::OuterV4 {
+                tos,
+                ttl: OUTER_TTL,
+                proto,
+                src,
+                dst,
+                id: 0,
+                df: false,
+                total_len,
+            }
+            .write(packet.bytes_mut())
+        }
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            let payload_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
+            packet
+                .push(ipv6::HEADER_LEN)
+                .map_err(|_| Discard::TxNoMemory)?;
+            ipv6::OuterV6 {
+                class: tos,
+                hop_limit: OUTER_TTL,
+                next_header: proto,
+                src,
+                dst,
+                payload_len,
+            }
+            .write(packet.bytes_mut())
+        }
+        _ => return Err(Discard::TxBadBundle),
     }
-    .write(packet.bytes_mut())
     .map_err(|_| Discard::TxBadBundle)
 }
 
@@ -49,8 +66,14 @@ pub(crate) struct Inner {
     pub(crate) ethertype: u16,
 }
 
-/// Takes the outer header of `header_len` bytes off and looks at what was inside; link padding is cut off.
-pub(crate) fn decap(packet: &mut Packet, header_len: usize, proto: u8) -> Result<Inner, Discard> {
+/// Takes the outer header, of `header_len` bytes and with type of service `tos`, off and looks at what was inside; link
+/// padding is cut off, and congestion that was marked outside is marked inside.
+pub(crate) fn decap(
+    packet: &mut Packet,
+    header_len: usize,
+    proto: u8,
+    tos: u8,
+) -> Result<Inner, Discard> {
     packet.pull(header_len).map_err(|_| Discard::RxBadHeader)?;
     let flow = flow::classify(packet.bytes()).map_err(|_| Discard::RxBadInner)?;
     let ethertype = match (proto, flow.src) {
@@ -59,6 +82,14 @@ pub(crate) fn decap(packet: &mut Packet, header_len: usize, proto: u8) -> Result
         _ => return Err(Discard::RxBadInner),
     };
     packet.trim(flow.len);
+    let inner_tos = ecn::leave_tunnel(tos, flow.tos).ok_or(Discard::RxCongestion)?;
+    if inner_tos != flow.tos {
+        match flow.src {
+            IpAddr::V4(_) => ipv4::set_tos(packet.bytes_mut(), inner_tos),
+            IpAddr::V6(_) => ipv6::set_class(packet.bytes_mut(), inner_tos),
+        }
+        .map_err(|_| Discard::RxBadInner)?;
+    }
     Ok(Inner { flow, ethertype })
 }
 

@@ -86,6 +86,7 @@
 #define KLIPS_SADB_X_SAFLAGS_CLEARFLOW	4	/* DELFLOW: all eroutes */
 #define KLIPS_SADB_X_SAFLAGS_INFLOW	8	/* ADDFLOW: inbound policy, no eroute */
 #define KLIPS_SADB_X_SAFLAGS_POLICYONLY	16	/* policy, no eroute */
+#define KLIPS_SADB_X_SAFLAGS_ESN	0x400	/* extended sequence numbers */
 
 /* Algorithms. COMP has its in the encrypt field. */
 #define KLIPS_SADB_AALG_NONE		0

@@ -4,7 +4,7 @@
 
 use crate::addr::Family;
 use crate::reason::Discard;
-use crate::wire::{esp, ipv4, ipv6};
+use crate::wire::{ah, esp, ipv4, ipv6, udp};
 
 /// The longest outer packet, in bytes.
 pub const MAX_OUTER_LEN: usize = 65520;
@@ -23,6 +23,12 @@ pub enum Step {
         /// ICV in the packet.
         icv_len: usize,
     },
+    /// AH with an ICV of so many bytes.
+    Ah(usize),
+    /// IPComp. Planned as if it left the packet as it is: it never makes one longer.
+    Comp,
+    /// A UDP header in front of ESP.
+    Udp,
 }
 
 /// The room that a packet needs.
@@ -47,7 +53,8 @@ impl Plan {
     }
 }
 
-/// Plans the way of a packet of `len` bytes, `header_len` of them its IP header, through `steps`, innermost first.
+/// Plans the way of a packet of `len` bytes, `header_len` of them its IP header of `family`, through `steps`, innermost
+/// first.
 ///
 /// # Errors
 ///
@@ -58,7 +65,9 @@ pub fn plan(
     steps: impl IntoIterator<Item = Step>,
     len: usize,
     header_len: usize,
+    family: Family,
 ) -> Result<Plan, Discard> {
+    let mut family = family;
     let mut headroom: usize = 0;
     let mut tailroom: usize = 0;
     let mut payload_len = len
@@ -67,7 +76,8 @@ pub fn plan(
     let mut header_len = header_len;
     for step in steps {
         match step {
-            Step::Ipip(family) => {
+            Step::Ipip(outer) => {
+                family = outer;
                 payload_len = payload_len.saturating_add(header_len);
                 header_len = match family {
                     Family::V4 => ipv4::HEADER_LEN,
@@ -85,6 +95,16 @@ pub fn plan(
                 headroom = headroom.saturating_add(head);
                 tailroom = tailroom.saturating_add(tail);
                 payload_len = payload_len.saturating_add(head).saturating_add(tail);
+            }
+            Step::Ah(icv_len) => {
+                let head = ah::len(icv_len, family);
+                headroom = headroom.saturating_add(head);
+                payload_len = payload_len.saturating_add(head);
+            }
+            Step::Comp => {}
+            Step::Udp => {
+                headroom = headroom.saturating_add(udp::HEADER_LEN);
+                payload_len = payload_len.saturating_add(udp::HEADER_LEN);
             }
         }
     }
@@ -106,11 +126,12 @@ pub fn largest_inner<I: IntoIterator<Item = Step>>(
     steps: impl Fn() -> I,
     phys_mtu: usize,
     header_len: usize,
+    family: Family,
 ) -> usize {
     // Padding repeats after a cipher's block, at most 256: the answer is close below the first guess.
     let fits =
-        |len: usize| matches!(plan(steps(), len, header_len), Ok(p) if p.total_len <= phys_mtu);
-    let Ok(bare) = plan(steps(), header_len, header_len) else {
+        |len: usize| matches!(plan(steps(), len, header_len, family), Ok(p) if p.total_len <= phys_mtu);
+    let Ok(bare) = plan(steps(), header_len, header_len, family) else {
         return 0;
     };
     let guess = phys_mtu.saturating_sub(bare.headroom);
@@ -150,22 +171,22 @@ mod tests {
     fn the_largest_inner_packet_fits_and_one_more_byte_does_not() {
         for esp in [DES3_MD5, AES_SHA1, AES_SHA2, GCM] {
             for mtu in 576..1600 {
-                let largest = largest_inner(|| [TUNNEL, esp], mtu, 20);
-                let outer = |len| plan([TUNNEL, esp], len, 20).unwrap().total_len;
+                let largest = largest_inner(|| [TUNNEL, esp], mtu, 20, Family::V4);
+                let outer = |len| plan([TUNNEL, esp], len, 20, Family::V4).unwrap().total_len;
                 assert!(
                     outer(largest) <= mtu && outer(largest + 1) > mtu,
                     "{esp:?} {mtu}"
                 );
             }
         }
-        assert_eq!(largest_inner(|| [TUNNEL, DES3_MD5], 1500, 20), 1446);
-        assert_eq!(largest_inner(|| [TUNNEL, GCM], 60, 20), 0);
+        assert_eq!(largest_inner(|| [TUNNEL, DES3_MD5], 1500, 20, Family::V4), 1446);
+        assert_eq!(largest_inner(|| [TUNNEL, GCM], 60, 20, Family::V4), 0);
     }
 
     #[test]
     fn classic_mtu_of_a_3des_md5_tunnel() {
         for len in 20..1600 {
-            let plan = plan([TUNNEL, DES3_MD5], len, 20).unwrap();
+            let plan = plan([TUNNEL, DES3_MD5], len, 20, Family::V4).unwrap();
             assert_eq!(plan.headroom, 36);
             assert_eq!(plan.inner_mtu(1500), 1443);
         }
@@ -174,7 +195,7 @@ mod tests {
     #[test]
     fn lengths_by_hand() {
         // 84 bytes of ping: 84 + 12 padding and trailer = 96 = 6 * 16; 20 + 8 + 16 + 96 + 12 = 152.
-        let ping = plan([TUNNEL, AES_SHA1], 84, 20).unwrap();
+        let ping = plan([TUNNEL, AES_SHA1], 84, 20, Family::V4).unwrap();
         assert_eq!(
             ping,
             Plan {
@@ -184,7 +205,7 @@ mod tests {
             }
         );
         // Transport: only the payload is padded. 64 + 4 = 68; 20 + 8 + 8 + 68 + 16 = 120.
-        let transport = plan([GCM], 84, 20).unwrap();
+        let transport = plan([GCM], 84, 20, Family::V4).unwrap();
         assert_eq!(
             transport,
             Plan {
@@ -193,10 +214,10 @@ mod tests {
                 total_len: 120
             }
         );
-        let v6 = plan([Step::Ipip(Family::V6), GCM], 84, 20).unwrap();
+        let v6 = plan([Step::Ipip(Family::V6), GCM], 84, 20, Family::V4).unwrap();
         assert_eq!((v6.headroom, v6.total_len), (56, 84 + 56 + v6.tailroom));
         assert_eq!(
-            plan([], 84, 20),
+            plan([], 84, 20, Family::V4),
             Ok(Plan {
                 headroom: 0,
                 tailroom: 0,
@@ -209,8 +230,8 @@ mod tests {
     fn what_fits_the_classic_mtu_fits_an_ethernet() {
         for esp in [DES3_MD5, AES_SHA1, AES_SHA2, GCM] {
             for len in 1400..=1500 {
-                let mtu = plan([TUNNEL, esp], len, 20).unwrap().inner_mtu(1500);
-                let fits = plan([TUNNEL, esp], mtu, 20).unwrap();
+                let mtu = plan([TUNNEL, esp], len, 20, Family::V4).unwrap().inner_mtu(1500);
+                let fits = plan([TUNNEL, esp], mtu, 20, Family::V4).unwrap();
                 assert!(
                     fits.total_len <= 1500,
                     "{esp:?} {len}: {mtu} becomes {}",
@@ -228,17 +249,32 @@ mod tests {
             &[TUNNEL, GCM, TUNNEL, DES3_MD5],
         ] {
             for len in 20..300 {
-                let plan = plan(steps.iter().copied(), len, 20).unwrap();
+                let plan = plan(steps.iter().copied(), len, 20, Family::V4).unwrap();
                 assert_eq!(plan.total_len, plan.headroom + len + plan.tailroom);
             }
         }
     }
 
     #[test]
+    fn ah_is_aligned_by_family_and_udp_counts() {
+        let outer = |steps: &[Step]| {
+            plan(steps.iter().copied(), 84, 20, Family::V4)
+                .unwrap()
+                .total_len
+        };
+        assert_eq!(outer(&[TUNNEL, Step::Ah(16)]), 20 + 28 + 84);
+        assert_eq!(outer(&[Step::Ah(16)]), 28 + 84);
+        assert_eq!(outer(&[Step::Ipip(Family::V6), Step::Ah(16)]), 40 + 32 + 84);
+        assert_eq!(outer(&[TUNNEL, Step::Comp, AES_SHA1, Step::Udp]), 152 + 8);
+        let inner_v6 = plan([Step::Ah(16)], 84, 40, Family::V6).unwrap();
+        assert_eq!(inner_v6.total_len, 84 + 32);
+    }
+
+    #[test]
     fn limits() {
-        assert_eq!(plan([TUNNEL], 65500, 20).unwrap().total_len, 65520);
-        assert_eq!(plan([TUNNEL], 65501, 20), Err(Discard::TxTooBig));
-        assert_eq!(plan([TUNNEL, GCM], usize::MAX, 20), Err(Discard::TxTooBig));
-        assert_eq!(plan([TUNNEL], 19, 20), Err(Discard::TxBadInnerHeader));
+        assert_eq!(plan([TUNNEL], 65500, 20, Family::V4).unwrap().total_len, 65520);
+        assert_eq!(plan([TUNNEL], 65501, 20, Family::V4), Err(Discard::TxTooBig));
+        assert_eq!(plan([TUNNEL, GCM], usize::MAX, 20, Family::V4), Err(Discard::TxTooBig));
+        assert_eq!(plan([TUNNEL], 19, 20, Family::V4), Err(Discard::TxBadInnerHeader));
     }
 }

@@ -120,6 +120,10 @@ discards! {
     RxInnerMismatch, "rx_inner_mismatch", RX_DROP;
     /// Received: the inner packet is not an IP packet, or shorter than it says.
     RxBadInner, "rx_bad_inner", RX_DROP;
+    /// Received: decompressing failed, or gave too much.
+    RxDecompressFailed, "rx_decompress_failed", RX_ERR;
+    /// Received: congestion was marked on the way, and the inner packet cannot carry the mark (RFC 6040).
+    RxCongestion, "rx_congestion", RX_DROP;
     /// Received: in clear, though an eroute says that it must come protected.
     RxPlaintext, "rx_plaintext", RX_DROP;
     /// Received: out of memory.
@@ -165,7 +169,7 @@ discards! {
     TxFragNeeded, "tx_frag_needed", TX_ERR;
     /// To send: no route for the outer packet.
     TxNoRoute, "tx_no_route", TX_ERR;
-    /// To send: the outer packet would come this way again and again.
+    /// To send: the packet would come this way again, or leave by another device than the physical one.
     TxLoop, "tx_loop", TX_ERR;
     /// To send: out of memory.
     TxNoMemory, "tx_no_memory", TX_DROP;

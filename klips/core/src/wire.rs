@@ -4,8 +4,12 @@
 //!
 //! No function here trusts a length that it read from the packet, and none can panic.
 
+pub mod ah;
+pub mod comp;
+pub mod ecn;
 pub mod esp;
 pub mod flow;
+pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
 pub mod udp;

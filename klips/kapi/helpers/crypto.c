@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <crypto/utils.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
 #include <linux/string.h>
@@ -45,4 +46,42 @@ u32 klips_random_u32(void)
 void klips_random_bytes(void *p, size_t len)
 {
 	get_random_bytes(p, len);
+}
+
+unsigned int klips_shash_digestsize(struct crypto_shash *tfm)
+{
+	return crypto_shash_digestsize(tfm);
+}
+
+void klips_free_shash(struct crypto_shash *tfm)
+{
+	crypto_free_shash(tfm);
+}
+
+bool klips_same(const void *a, const void *b, size_t len)
+{
+	return !crypto_memneq(a, b, len);
+}
+
+void klips_free_acomp(struct crypto_acomp *tfm)
+{
+	crypto_free_acomp(tfm);
+}
+
+/* @to_len: room at @to; then, how much was written. Only for synchronous transforms. */
+int klips_acomp_run(struct crypto_acomp *tfm, bool compress, const u8 *from, unsigned int from_len,
+		    u8 *to, unsigned int *to_len)
+{
+	struct acomp_req *req = acomp_request_alloc(tfm, GFP_ATOMIC);
+	int ret;
+
+	if (!req)
+		return -ENOMEM;
+	acomp_request_set_callback(req, 0, NULL, NULL);
+	acomp_request_set_src_nondma(req, from, from_len);
+	acomp_request_set_dst_nondma(req, to, *to_len);
+	ret = compress ? crypto_acomp_compress(req) : crypto_acomp_decompress(req);
+	*to_len = req->dlen;
+	acomp_request_free(req);
+	return ret;
 }

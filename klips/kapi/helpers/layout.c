@@ -55,6 +55,7 @@ static const size_t klips_layouts[] = {
 	offsetof(struct socket, sk),
 	sizeof(struct delayed_work),
 	sizeof(struct xfrm4_protocol),
+	sizeof(struct xfrm6_protocol),
 };
 
 size_t klips_layout(unsigned int index)

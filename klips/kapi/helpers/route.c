@@ -7,6 +7,7 @@
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <net/route.h>
+#include <net/xfrm.h>
 
 /* Routes an outer packet by interface @oif and makes the result the packet's dst. Returns 0 or -errno. */
 int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be32 saddr,
@@ -30,6 +31,12 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 	skb_dst_drop(skb);
 	skb_dst_set(skb, &rt->dst);
 	return 0;
+}
+
+/* The interface that the route attached to the packet leads to. */
+int klips_route_ifindex(const struct sk_buff *skb)
+{
+	return skb_dst(skb)->dev->ifindex;
 }
 
 void klips_select_ident(struct net *net, struct sk_buff *skb)
@@ -70,9 +77,8 @@ void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info)
 	icmpv6_ndo_send(skb, type, code, info);
 }
 
-/* As klips_route_output4. Addresses are 16 bytes each, any alignment. */
-int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, const u8 *saddr,
-			u8 proto, int oif)
+/* As klips_route_output4. @daddr: 16 bytes, any alignment. */
+int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u8 proto, int oif)
 {
 #if IS_BUILTIN(CONFIG_IPV6)
 	struct flowi6 fl6 = {
@@ -83,8 +89,8 @@ int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, c
 	};
 	struct dst_entry *dst;
 
+	/* Without a source: with one, IPv6 takes the interface for a wish only. */
 	memcpy(&fl6.daddr, daddr, sizeof(fl6.daddr));
-	memcpy(&fl6.saddr, saddr, sizeof(fl6.saddr));
 	dst = ip6_route_output(net, NULL, &fl6);
 	if (dst->error) {
 		int err = dst->error;
@@ -107,5 +113,22 @@ int klips_local_out6(struct net *net, struct sk_buff *skb)
 #else
 	kfree_skb(skb);
 	return -EAFNOSUPPORT;
+#endif
+}
+
+/* Without built-in IPv6 there is nothing to be received by it. */
+int klips_xfrm6_register(struct xfrm6_protocol *handler, unsigned char protocol)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	return xfrm6_protocol_register(handler, protocol);
+#else
+	return 0;
+#endif
+}
+
+void klips_xfrm6_deregister(struct xfrm6_protocol *handler, unsigned char protocol)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	xfrm6_protocol_deregister(handler, protocol);
 #endif
 }

@@ -4,8 +4,8 @@
 //!
 //! C header: [`include/net/xfrm.h`](srctree/include/net/xfrm.h)
 //!
-//! ESP, AH and IPComp over IPv4 have a list of handlers in order of priority. Ours comes first and hands back what it does
-//! not know, with the buffer unchanged; the native one then sees the packet as if we were not there.
+//! ESP, AH and IPComp have a list of handlers in order of priority, for IPv4 and for IPv6. Ours comes first and hands back
+//! what it does not know, with the buffer unchanged; the native one then sees the packet as if we were not there.
 
 use super::{raw, skbuff::Skb};
 use core::{cell::UnsafeCell, marker::PhantomData, mem, ptr::NonNull};
@@ -14,7 +14,19 @@ use kernel::{ffi::c_int, prelude::*};
 /// Before `esp4`, `ah4`, `ipcomp` (0) and the virtual tunnel interfaces (100).
 const PRIORITY: c_int = 200;
 
-/// A receiver of one of the IPsec protocols.
+/// `UDP_ENCAP_ESPINUDP`: a socket whose owner had ESP taken out of its datagrams (RFC 3948).
+const ESP_IN_UDP: c_int = 2;
+
+/// How a packet came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// Right behind its IP header.
+    Ip,
+    /// In a UDP datagram, whose header stands between the two; the IP header's length does not count it any more.
+    Udp,
+}
+
+/// A receiver of one of the IPsec protocols, over IPv4 and IPv6.
 pub(crate) trait Receiver: 'static {
     /// The IP protocol number.
     const PROTOCOL: u8;
@@ -23,12 +35,13 @@ pub(crate) trait Receiver: 'static {
     where
         Self: Sized;
     /// Takes a packet whose data pointer is at the IPsec header, or hands it back untouched. Softirq, under RCU.
-    fn receive(skb: Skb) -> Result<(), Skb>;
+    fn receive(skb: Skb, carrier: Carrier) -> Result<(), Skb>;
 }
 
 /// The kernel's view of a [`Receiver`].
 pub(crate) struct Handler<R: Receiver> {
-    raw: UnsafeCell<raw::xfrm4_protocol>,
+    v4: UnsafeCell<raw::xfrm4_protocol>,
+    v6: UnsafeCell<raw::xfrm6_protocol>,
     _r: PhantomData<fn() -> R>,
 }
 
@@ -40,23 +53,24 @@ impl<R: Receiver> Handler<R> {
     pub(crate) const fn new() -> Self {
         Self {
             // SAFETY: All-zero is a valid `xfrm4_protocol`; it is filled in before it is registered.
-            raw: UnsafeCell::new(unsafe { mem::zeroed() }),
+            v4: UnsafeCell::new(unsafe { mem::zeroed() }),
+            // SAFETY: As above.
+            v6: UnsafeCell::new(unsafe { mem::zeroed() }),
             _r: PhantomData,
         }
     }
 
-    /// A packet arrived.
+    /// Hands a packet to the receiver. `-EINVAL`: not ours.
     ///
     /// # Safety
     ///
-    /// `skb` must be a buffer that the caller gives up unless `-EINVAL` is returned, and RCU be
-    /// held.
-    unsafe extern "C" fn receive(skb: *mut raw::sk_buff) -> c_int {
+    /// `skb` must be a buffer that the caller gives up unless `-EINVAL` is returned, and RCU be held.
+    unsafe fn hand_over(skb: *mut raw::sk_buff, carrier: Carrier) -> c_int {
         let Some(ptr) = NonNull::new(skb) else {
             return 0;
         };
-        // SAFETY: The kernel gives us the buffer unless we return `-EINVAL`.
-        match R::receive(unsafe { Skb::from_raw(ptr) }) {
+        // SAFETY: By the function's requirement.
+        match R::receive(unsafe { Skb::from_raw(ptr) }, carrier) {
             Ok(()) => 0,
             Err(skb) => {
                 let _ = skb.into_raw();
@@ -65,18 +79,32 @@ impl<R: Receiver> Handler<R> {
         }
     }
 
-    /// UDP-encapsulated packets: left to the native stack.
+    /// A packet arrived.
     ///
     /// # Safety
     ///
-    /// None: nothing is looked at.
+    /// As [`Self::hand_over`].
+    unsafe extern "C" fn receive(skb: *mut raw::sk_buff) -> c_int {
+        // SAFETY: The kernel gives us the buffer unless we return `-EINVAL`.
+        unsafe { Self::hand_over(skb, Carrier::Ip) }
+    }
+
+    /// A packet arrived in a UDP datagram. Other carriers are left to the native stack.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::hand_over`].
     unsafe extern "C" fn input(
-        _skb: *mut raw::sk_buff,
+        skb: *mut raw::sk_buff,
         _nexthdr: c_int,
         _spi: u32,
-        _encap: c_int,
+        encap: c_int,
     ) -> c_int {
-        EINVAL.to_errno()
+        if encap != ESP_IN_UDP {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: The kernel gives us the buffer unless we return `-EINVAL`.
+        unsafe { Self::hand_over(skb, Carrier::Udp) }
     }
 
     /// "Not mine, ask the next": the native stack's own post-decryption callback.
@@ -96,32 +124,63 @@ impl<R: Receiver> Handler<R> {
     unsafe extern "C" fn error(_skb: *mut raw::sk_buff, _info: u32) -> c_int {
         ENOENT.to_errno()
     }
+
+    /// As [`Self::error`], for ICMPv6.
+    ///
+    /// # Safety
+    ///
+    /// None: nothing is looked at.
+    unsafe extern "C" fn error6(
+        _skb: *mut raw::sk_buff,
+        _opt: *mut raw::inet6_skb_parm,
+        _kind: u8,
+        _code: u8,
+        _offset: c_int,
+        _info: u32,
+    ) -> c_int {
+        ENOENT.to_errno()
+    }
 }
 
 /// The registration of a receiver; dropping it waits until no packet is in it any more.
 pub(crate) struct Registration<R: Receiver>(PhantomData<fn() -> R>);
 
 impl<R: Receiver> Registration<R> {
-    /// Puts the receiver in front of the native handler. Process context.
+    /// Puts the receiver in front of the native handlers. Process context.
     pub(crate) fn new() -> Result<Self> {
-        let raw = R::handler().raw.get();
-        // SAFETY: Not registered yet and module initialisation runs once, so nobody else looks at it.
+        let (v4, v6) = (R::handler().v4.get(), R::handler().v6.get());
+        // SAFETY: Not registered yet and module initialisation runs once, so nobody else looks at either.
         unsafe {
-            (*raw).handler = Some(Handler::<R>::receive);
-            (*raw).input_handler = Some(Handler::<R>::input);
-            (*raw).cb_handler = Some(Handler::<R>::callback);
-            (*raw).err_handler = Some(Handler::<R>::error);
-            (*raw).priority = PRIORITY;
+            (*v4).handler = Some(Handler::<R>::receive);
+            (*v4).input_handler = Some(Handler::<R>::input);
+            (*v4).cb_handler = Some(Handler::<R>::callback);
+            (*v4).err_handler = Some(Handler::<R>::error);
+            (*v4).priority = PRIORITY;
+            (*v6).handler = Some(Handler::<R>::receive);
+            (*v6).input_handler = Some(Handler::<R>::input);
+            (*v6).cb_handler = Some(Handler::<R>::callback);
+            (*v6).err_handler = Some(Handler::<R>::error6);
+            (*v6).priority = PRIORITY;
         }
         // SAFETY: The handler is static and complete.
-        super::to_result(unsafe { raw::xfrm4_protocol_register(raw, R::PROTOCOL) })?;
+        super::to_result(unsafe { raw::xfrm4_protocol_register(v4, R::PROTOCOL) })?;
+        // SAFETY: As above.
+        super::to_result(unsafe { raw::klips_xfrm6_register(v6, R::PROTOCOL) }).inspect_err(
+            |_| {
+                // SAFETY: Registered just now.
+                unsafe { raw::xfrm4_protocol_deregister(v4, R::PROTOCOL) };
+            },
+        )?;
         Ok(Self(PhantomData))
     }
 }
 
 impl<R: Receiver> Drop for Registration<R> {
     fn drop(&mut self) {
-        // SAFETY: Registered in `new`. Waits for readers before it returns.
-        unsafe { raw::xfrm4_protocol_deregister(R::handler().raw.get(), R::PROTOCOL) };
+        // SAFETY: Both were registered in `new`. Each waits for readers before it returns.
+        unsafe {
+            raw::klips_xfrm6_deregister(R::handler().v6.get(), R::PROTOCOL);
+            raw::xfrm4_protocol_deregister(R::handler().v4.get(), R::PROTOCOL);
+        }
     }
 }

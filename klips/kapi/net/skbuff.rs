@@ -242,18 +242,21 @@ impl Packet {
         unsafe { raw::klips_skb_set_protocol(self.0.as_ptr(), ethertype) };
     }
 
+    /// Gives the IPv4 header that the packet begins with a fresh identification, without putting its checksum right.
+    /// `false`: it begins with none.
+    pub(crate) fn select_ident(&mut self, net: &Net) -> bool {
+        let is_ipv4 = self.len() >= 20 && self.bytes().first().is_some_and(|byte| byte >> 4 == 4);
+        if is_ipv4 {
+            // SAFETY: A whole IPv4 header stands at the network header.
+            unsafe { raw::klips_select_ident(net.as_ptr(), self.0.as_ptr()) };
+        }
+        is_ipv4
+    }
+
     /// Forgets what belongs to the flow inside: mark, conntrack, route, checksum state. For a packet just encapsulated.
     pub(crate) fn scrub_outbound(&mut self) {
         // SAFETY: By the type invariant.
         unsafe { raw::klips_skb_scrub_outbound(self.0.as_ptr()) };
-    }
-
-    /// Gives the IPv4 header a fresh identification, without putting its checksum right.
-    pub(crate) fn select_ident(&mut self, net: &Net) {
-        if self.len() >= 20 {
-            // SAFETY: By the type invariant; a whole IPv4 header stands at the network header.
-            unsafe { raw::klips_select_ident(net.as_ptr(), self.0.as_ptr()) };
-        }
     }
 
     /// Routes the packet by interface `port`. `tos`, `proto` are those of the outer header.
@@ -350,36 +353,31 @@ impl Packet {
         unsafe { raw::klips_skb_set_mark(self.0.as_ptr(), mark) };
     }
 
-    /// Sends the IPv6 packet, unchanged, through `port`.
-    pub(crate) fn bypass6(
+    /// As [`Packet::route4`], for IPv6.
+    pub(crate) fn route6(
         self,
         net: &Net,
         dst: Ipv6Addr,
-        src: Ipv6Addr,
         proto: u8,
         port: &Port,
-    ) -> Result {
-        let (dst, src) = (dst.octets(), src.octets());
-        // SAFETY: By the type invariants of all three; the addresses are 16 bytes each.
+    ) -> Result<Routed> {
+        let dst = dst.octets();
+        // SAFETY: By the type invariants of all three; the address is 16 bytes.
         super::to_result(unsafe {
             raw::klips_route_output6(
                 net.as_ptr(),
                 self.0.as_ptr(),
                 dst.as_ptr(),
-                src.as_ptr(),
                 proto,
                 port.ifindex(),
             )
         })?;
-        if self.len() < 40 {
-            return Err(EINVAL);
-        }
-        // SAFETY: The buffer is given up; it has a route and a whole IPv6 header.
-        accepted(unsafe { raw::klips_local_out6(net.as_ptr(), self.0.into_raw()) })
+        // INVARIANT: The route was attached.
+        Ok(Routed(self))
     }
 }
 
-/// An outer IPv4 packet that has its route.
+/// A packet that has its route.
 ///
 /// # Invariants
 ///
@@ -394,6 +392,12 @@ impl Routed {
         self.0.make_room(usize::try_from(reserve).unwrap_or(0), 0)
     }
 
+    /// Whether the route leads out of `port`.
+    pub(crate) fn leads_to(&self, port: &Port) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_route_ifindex(self.0 .0.as_ptr()) == port.ifindex() }
+    }
+
     /// Sends the packet through the LOCAL_OUT hook to its device, which fills in length and checksum of the header.
     pub(crate) fn local_out(self, net: &Net) -> Result {
         if self.0.len() < 20 {
@@ -401,6 +405,15 @@ impl Routed {
         }
         // SAFETY: The buffer is given up; by the type invariant it has a route, and a whole IPv4 header was just checked.
         accepted(unsafe { raw::klips_local_out(net.as_ptr(), self.0 .0.into_raw()) })
+    }
+
+    /// As [`Routed::local_out`], for an IPv6 packet.
+    pub(crate) fn local_out6(self, net: &Net) -> Result {
+        if self.0.len() < 40 {
+            return Err(EINVAL);
+        }
+        // SAFETY: The buffer is given up; it has a route and a whole IPv6 header.
+        accepted(unsafe { raw::klips_local_out6(net.as_ptr(), self.0 .0.into_raw()) })
     }
 }
 

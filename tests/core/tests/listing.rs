@@ -126,7 +126,7 @@ fn sent(size: u16, packets: u32) -> Window {
     window
 }
 
-fn received(size: u16, packets: impl IntoIterator<Item = u32>) -> Window {
+fn received(size: u16, packets: impl IntoIterator<Item = u64>) -> Window {
     let mut window = Window::new(size).unwrap();
     for seq in packets {
         window.advance(seq).unwrap();

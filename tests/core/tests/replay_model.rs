@@ -8,21 +8,21 @@ use std::collections::HashSet;
 
 struct Model {
     size: u16,
-    last: u32,
-    seen: HashSet<u32>,
-    skipped: u32,
+    last: u64,
+    seen: HashSet<u64>,
+    skipped: u64,
 }
 
 impl Model {
-    fn accepts(&self, seq: u32) -> bool {
+    fn accepts(&self, seq: u64) -> bool {
         if self.size == 0 {
             return true;
         }
-        let in_window = seq > self.last || self.last - seq < u32::from(self.size);
+        let in_window = seq > self.last || self.last - seq < u64::from(self.size);
         seq != 0 && in_window && !self.seen.contains(&seq)
     }
 
-    fn record(&mut self, seq: u32) {
+    fn record(&mut self, seq: u64) {
         if self.size == 0 {
             return;
         }
@@ -35,17 +35,17 @@ impl Model {
 }
 
 /// A number near the newest one, mostly.
-fn next(rng: &mut Rng, last: u32) -> u32 {
+fn next(rng: &mut Rng, last: u64) -> u64 {
     match rng.below(20) {
-        0 => rng.bits() as u32,
-        1 => last.saturating_add(rng.below(200) as u32),
-        2 => last.saturating_sub(rng.below(200) as u32),
-        3..=9 => last.saturating_add(rng.below(5) as u32),
-        _ => last.saturating_sub(rng.below(66) as u32),
+        0 => u64::from(rng.bits() as u32),
+        1 => last.saturating_add(rng.below(200) as u64),
+        2 => last.saturating_sub(rng.below(200) as u64),
+        3..=9 => last.saturating_add(rng.below(5) as u64),
+        _ => last.saturating_sub(rng.below(66) as u64),
     }
 }
 
-fn run(seed: u64, size: u16, start: u32, steps: u32) {
+fn run(seed: u64, size: u16, start: u64, steps: u32) {
     let mut rng = Rng::new(seed);
     let mut window = Window::new(size).unwrap();
     let mut model = Model {
@@ -103,7 +103,7 @@ fn every_size_agrees_with_the_set() {
 fn near_the_end_of_the_numbers() {
     for size in [1, 31, 32, 33, 63, 64] {
         for seed in 10..14 {
-            run(seed, size, u32::MAX - 300, 2000);
+            run(seed, size, u64::from(u32::MAX) - 300, 2000);
         }
     }
 }
@@ -116,11 +116,11 @@ fn bitmap_is_what_was_seen() {
         let mut seen = HashSet::new();
         for _ in 0..2000 {
             let seq =
-                window.last().max(64).saturating_add(rng.below(3) as u32) - rng.below(60) as u32;
+                window.last().max(64).saturating_add(rng.below(3) as u64) - rng.below(60) as u64;
             if window.advance(seq).is_ok() {
                 seen.insert(seq);
             }
-            for age in 0..64_u32 {
+            for age in 0..64_u64 {
                 let bit = (window.bitmap() >> age) & 1 == 1;
                 let seq = window.last().wrapping_sub(age);
                 assert_eq!(bit, seen.contains(&seq), "seed {seed} age {age}");
@@ -130,18 +130,18 @@ fn bitmap_is_what_was_seen() {
 }
 
 /// A number somewhere in or around a window of `size`.
-fn next_wide(rng: &mut Rng, last: u32, size: u16) -> u32 {
+fn next_wide(rng: &mut Rng, last: u64, size: u16) -> u64 {
     let reach = u64::from(size) + 70;
     match rng.below(40) {
-        0 => rng.bits() as u32,
-        1 => last.saturating_add(rng.below(3 * reach) as u32),
-        2..=12 => last.saturating_add(rng.below(5) as u32),
-        13..=20 => last.saturating_sub(rng.below(70) as u32),
-        _ => last.saturating_sub(rng.below(reach) as u32),
+        0 => u64::from(rng.bits() as u32),
+        1 => last.saturating_add(rng.below(3 * reach) as u64),
+        2..=12 => last.saturating_add(rng.below(5) as u64),
+        13..=20 => last.saturating_sub(rng.below(70) as u64),
+        _ => last.saturating_sub(rng.below(reach) as u64),
     }
 }
 
-fn run_wide(seed: u64, size: u16, start: u32, spare: usize) {
+fn run_wide(seed: u64, size: u16, start: u64, spare: usize) {
     let mut rng = Rng::new(seed);
     let words = Replay::<Vec<u64>>::words(size);
     // A caller may have more memory than is needed, and it need not be clean.
@@ -181,7 +181,7 @@ fn run_wide(seed: u64, size: u16, start: u32, spare: usize) {
             (head.size(), head.last(), head.max_seq_diff()),
             (size, model.last, model.skipped)
         );
-        for age in (0..64_u32).filter(|age| *age < head.last()) {
+        for age in (0..64_u64).filter(|age| *age < head.last()) {
             let bit = (head.bitmap() >> age) & 1 == 1;
             assert_eq!(bit, model.seen.contains(&(head.last() - age)), "{what}");
         }
@@ -196,7 +196,7 @@ fn wide_windows_agree_with_the_set() {
         for seed in 30..34 {
             run_wide(seed, size, 1, 0);
             run_wide(seed, size, 70_000, seed as usize);
-            run_wide(seed, size, u32::MAX - 3000, 0);
+            run_wide(seed, size, u64::from(u32::MAX) - 3000, 0);
         }
     }
 }
@@ -206,9 +206,9 @@ fn every_number_of_a_wide_window_is_taken_once() {
     for size in [65_u16, 200, 4096] {
         let ring = vec![0; Replay::<Vec<u64>>::words(size)];
         let mut replay = Replay::new(size, Some(ring)).unwrap();
-        let newest = 3 * u32::from(size) + 17;
+        let newest = 3 * u64::from(size) + 17;
         replay.advance(newest).unwrap();
-        let oldest = newest - u32::from(size) + 1;
+        let oldest = newest - u64::from(size) + 1;
         for seq in oldest..newest {
             assert!(replay.advance(seq).is_ok(), "{size} {seq}");
         }

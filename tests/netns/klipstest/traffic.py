@@ -87,14 +87,15 @@ def no_ping(ns, to, seconds=0.5):
         raise Failure(f"{to} answers {ns.name}, and it must not be reachable")
 
 
-def transfer(source, sink, address, size=100_000, seconds=60):
+def transfer(source, sink, address, size=100_000, seconds=60, family=4):
     """Random bytes by TCP from one namespace to another; fails unless they arrive as they were sent."""
     data = os.urandom(size)
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with sink:
-        listener = socket.create_server((address, 0))
+        listener = socket.create_server((address, 0), family=kind)
     listener.settimeout(seconds)
     with source:
-        sender = socket.socket()
+        sender = socket.socket(kind)
     sender.settimeout(seconds)
     trouble = []
 

@@ -109,6 +109,7 @@ mod tests {
             ttl: 64,
             df: false,
             first_fragment: true,
+            is_fragment: false,
         }
     }
 

@@ -186,6 +186,8 @@ pub mod flags {
     pub const INFLOW: u32 = 8;
     /// The flow is a policy only, never an eroute.
     pub const POLICYONLY: u32 = 16;
+    /// Extended sequence numbers (RFC 4304). KLIPS has none; the number is that of the BSDs.
+    pub const ESN: u32 = 0x400;
 }
 
 /// `sadb_sa_state`.

@@ -5,6 +5,9 @@
 //! A received packet is [checked](Window::check) before its ICV is, so that replays cost little, and
 //! [recorded](Window::advance) after; recording checks again, because another CPU may have been faster.
 //!
+//! Numbers are kept in 64 bits. A packet shows the lower half; [`Window::whole`] finds the rest where extended sequence
+//! numbers are in use (RFC 4304), and nothing else tells the two kinds apart.
+//!
 //! # Two sizes
 //!
 //! [`Window`] holds up to 64 packets, as KLIPS has it, and is small: it is copied into listings, and most SAs need no more.
@@ -42,10 +45,12 @@ pub struct Exhausted;
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
     size: u16,
-    last: u32,
+    /// The numbers have 64 bits, of which packets show the lower half.
+    extended: bool,
+    last: u64,
     /// Bit n is set if `last` - n was seen; bit 0 is the newest.
     bitmap: u64,
-    max_seq_diff: u32,
+    max_seq_diff: u64,
 }
 
 impl Window {
@@ -66,6 +71,7 @@ impl Window {
     const fn fresh(size: u16) -> Self {
         Self {
             size,
+            extended: false,
             last: 0,
             bitmap: 0,
             max_seq_diff: 0,
@@ -74,9 +80,10 @@ impl Window {
 
     /// A window as a listing shows it; `None` if it cannot be one.
     #[cfg(feature = "parse")]
-    pub(crate) fn listed(size: u16, last: u32, bitmap: u64, max_seq_diff: u32) -> Option<Self> {
+    pub(crate) fn listed(size: u16, last: u64, bitmap: u64, max_seq_diff: u64) -> Option<Self> {
         (size <= Self::MAX_SIZE).then_some(Self {
             size,
+            extended: last > u64::from(u32::MAX),
             last,
             bitmap,
             max_seq_diff,
@@ -91,7 +98,7 @@ impl Window {
 
     /// The highest sequence number seen, or the last one sent; 0 if none. Without a window nothing received shows.
     #[inline]
-    pub const fn last(&self) -> u32 {
+    pub const fn last(&self) -> u64 {
         self.last
     }
 
@@ -103,7 +110,7 @@ impl Window {
 
     /// The largest count of numbers that were skipped at once.
     #[inline]
-    pub const fn max_seq_diff(&self) -> u32 {
+    pub const fn max_seq_diff(&self) -> u64 {
         self.max_seq_diff
     }
 
@@ -113,7 +120,7 @@ impl Window {
     ///
     /// [`ReplayError`]; never for a window of size 0.
     #[inline]
-    pub fn check(&self, seq: u32) -> Result<(), ReplayError> {
+    pub fn check(&self, seq: u64) -> Result<(), ReplayError> {
         if self.size == 0 {
             return Ok(());
         }
@@ -123,7 +130,7 @@ impl Window {
         let Some(age) = self.last.checked_sub(seq) else {
             return Ok(());
         };
-        if age >= u32::from(self.size.min(Self::NARROW_SIZE)) {
+        if age >= u64::from(self.size.min(Self::NARROW_SIZE)) {
             return Err(ReplayError::TooOld);
         }
         if self.bitmap & bit(age) != 0 {
@@ -138,7 +145,7 @@ impl Window {
     ///
     /// [`ReplayError`] as [`Window::check`]; the window is unchanged then.
     #[inline]
-    pub fn advance(&mut self, seq: u32) -> Result<(), ReplayError> {
+    pub fn advance(&mut self, seq: u64) -> Result<(), ReplayError> {
         self.check(seq)?;
         if self.size == 0 {
             return Ok(());
@@ -152,12 +159,13 @@ impl Window {
 
     /// Moves the window's newest end forward by `jump`, at least 1.
     #[inline]
-    fn move_to(&mut self, seq: u32, jump: u32) {
+    fn move_to(&mut self, seq: u64, jump: u64) {
         self.max_seq_diff = self.max_seq_diff.max(jump.saturating_sub(1));
-        self.bitmap = if jump < u32::from(self.size) {
-            self.bitmap.checked_shl(jump).unwrap_or(0) | 1
-        } else {
-            1
+        self.bitmap = match u32::try_from(jump) {
+            Ok(jump) if jump < u32::from(self.size) => {
+                self.bitmap.checked_shl(jump).unwrap_or(0) | 1
+            }
+            _ => 1,
         };
         self.last = seq;
     }
@@ -168,22 +176,57 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`Exhausted`] after 0xffffffff if there is a window: the SA must not send any more, RFC 4303 3.3.3.
+    /// [`Exhausted`] after 0xffffffff if there is a window, or after the last number of 64 bits: the SA must not send any
+    /// more, RFC 4303 3.3.3.
     #[inline]
-    pub fn take(&mut self) -> Result<u32, Exhausted> {
-        self.last = match self.last.checked_add(1) {
-            Some(next) => next,
-            None if self.size == 0 => 0,
-            None => return Err(Exhausted),
+    pub fn take(&mut self) -> Result<u64, Exhausted> {
+        let next = self.last.checked_add(1).ok_or(Exhausted)?;
+        self.last = match u32::try_from(next) {
+            Err(_) if self.extended => next,
+            Err(_) if self.size != 0 => return Err(Exhausted),
+            Err(_) => 0,
+            Ok(next) => u64::from(next),
         };
         Ok(self.last)
+    }
+
+    /// The whole number of a received packet that shows `low`: `low` itself, or the one of 64 bits that is meant according
+    /// to where the window stands (RFC 4304 appendix A2.1).
+    #[inline]
+    pub fn whole(&self, low: u32) -> u64 {
+        if !self.extended {
+            return u64::from(low);
+        }
+        const HALF: u64 = 1 << 32;
+        let base = self.last & !u64::from(u32::MAX);
+        let here = base | u64::from(low);
+        // The window's oldest number. Numbers above it, up to a whole turn, are those that `low` can mean.
+        let oldest = self
+            .last
+            .saturating_sub(u64::from(self.size).saturating_sub(1));
+        if here < oldest {
+            here.saturating_add(HALF)
+        } else if here.checked_sub(HALF).is_some_and(|before| before >= oldest) {
+            here.wrapping_sub(HALF)
+        } else {
+            here
+        }
+    }
+
+    /// The numbers have 64 bits.
+    #[inline]
+    pub const fn is_extended(&self) -> bool {
+        self.extended
     }
 }
 
 /// The bit of a number that is `age` behind the newest one; 0 beyond the bitmap.
 #[inline]
-fn bit(age: u32) -> u64 {
-    1_u64.checked_shl(age).unwrap_or(0)
+fn bit(age: u64) -> u64 {
+    u32::try_from(age)
+        .ok()
+        .and_then(|age| 1_u64.checked_shl(age))
+        .unwrap_or(0)
 }
 
 impl fmt::Debug for Window {
@@ -200,7 +243,10 @@ impl fmt::Debug for Window {
 mod tests {
     use super::*;
 
-    fn window(size: u16, seen: &[u32]) -> Window {
+    /// The last number of a half.
+    const LAST: u64 = 0xffff_ffff;
+
+    fn window(size: u16, seen: &[u64]) -> Window {
         let mut window = Window::new(size).unwrap();
         for seq in seen {
             window.advance(*seq).unwrap();
@@ -260,7 +306,7 @@ mod tests {
         assert_eq!(window.check(68), Err(ReplayError::TooOld));
         assert_eq!(window.check(100), Err(ReplayError::Seen));
         assert_eq!(window.check(101), Ok(()));
-        assert_eq!(window.check(u32::MAX), Ok(()));
+        assert_eq!(window.check(LAST), Ok(()));
     }
 
     #[test]
@@ -280,11 +326,11 @@ mod tests {
 
     #[test]
     fn whole_number_space() {
-        let mut window = window(64, &[u32::MAX]);
-        assert_eq!(window.max_seq_diff(), u32::MAX - 1);
-        assert_eq!(window.advance(u32::MAX), Err(ReplayError::Seen));
-        assert_eq!(window.advance(u32::MAX - 63), Ok(()));
-        assert_eq!(window.advance(u32::MAX - 64), Err(ReplayError::TooOld));
+        let mut window = window(64, &[LAST]);
+        assert_eq!(window.max_seq_diff(), LAST - 1);
+        assert_eq!(window.advance(LAST), Err(ReplayError::Seen));
+        assert_eq!(window.advance(LAST - 63), Ok(()));
+        assert_eq!(window.advance(LAST - 64), Err(ReplayError::TooOld));
     }
 
     #[test]
@@ -302,12 +348,52 @@ mod tests {
         let mut window = Window::new(64).unwrap();
         assert_eq!(window.take(), Ok(1));
         assert_eq!(window.take(), Ok(2));
-        window.last = u32::MAX - 1;
-        assert_eq!(window.take(), Ok(u32::MAX));
+        window.last = LAST - 1;
+        assert_eq!(window.take(), Ok(LAST));
         assert_eq!(window.take(), Err(Exhausted));
-        assert_eq!(window.last(), u32::MAX);
+        assert_eq!(window.last(), LAST);
         window.size = 0;
         assert_eq!(window.take(), Ok(0));
         assert_eq!(window.take(), Ok(1));
+    }
+
+    #[test]
+    fn whole_numbers_by_the_table_of_rfc_4304() {
+        let at = |last: u64| Window {
+            size: 64,
+            extended: true,
+            last,
+            ..Window::default()
+        };
+        // Nothing seen yet, and the first turn.
+        assert_eq!(at(0).whole(1), 1);
+        assert_eq!(at(0).whole(u32::MAX), 0xffff_ffff);
+        assert_eq!(at(1000).whole(937), 937);
+        // Case A: the window lies within one turn.
+        let high = 5_u64 << 32;
+        assert_eq!(at(high | 1000).whole(937), high | 937);
+        assert_eq!(at(high | 1000).whole(936), (6 << 32) | 936);
+        assert_eq!(at(high | 1000).whole(2000), high | 2000);
+        assert_eq!(at(high | 0xffff_fff0).whole(5), (6 << 32) | 5);
+        // Case B: it spans two.
+        assert_eq!(at(high | 10).whole(0xffff_fff0), (4 << 32) | 0xffff_fff0);
+        assert_eq!(at(high | 10).whole(0xffff_ff00), high | 0xffff_ff00);
+        assert_eq!(at(high | 10).whole(9), high | 9);
+        // Without them the number is what the packet shows.
+        assert_eq!(Window::new(64).unwrap().whole(7), 7);
+    }
+
+    #[test]
+    fn extended_numbers_go_on_after_a_turn() {
+        let mut window = Window {
+            size: 64,
+            extended: true,
+            last: u64::from(u32::MAX) - 1,
+            ..Window::default()
+        };
+        assert_eq!(window.take(), Ok(0xffff_ffff));
+        assert_eq!(window.take(), Ok(0x1_0000_0000));
+        window.last = u64::MAX;
+        assert_eq!(window.take(), Err(Exhausted));
     }
 }

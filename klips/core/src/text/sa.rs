@@ -202,11 +202,11 @@ impl SaRow<'_> {
         }
         unless_zero(f, "ooowin", window.size().into())?;
         unless_zero(f, "ooo_errs", self.ooo_errs.into())?;
-        unless_zero(f, "seq", window.last().into())?;
+        unless_zero(f, "seq", window.last())?;
         if window.bitmap() != 0 {
             write!(f, " bit={:#x}", window.bitmap())?;
         }
-        unless_zero(f, "max_seq_diff", window.max_seq_diff().into())
+        unless_zero(f, "max_seq_diff", window.max_seq_diff())
     }
 
     /// ` flags=0x8<> alen=128 aklen=128 eklen=192` and their error counts.

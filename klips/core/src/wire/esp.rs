@@ -68,6 +68,35 @@ impl EspHeader {
     }
 }
 
+/// Bytes that extended sequence numbers take in front of the header while it is authenticated.
+pub const EXTENSION: usize = 4;
+
+/// Makes room for the upper half of an extended sequence number between SPI and sequence number, where the crypto layer
+/// wants it (RFC 4106 5), by moving the SPI over the [`EXTENSION`] bytes in front of the header. Returns what stood there.
+///
+/// # Errors
+///
+/// `NoRoom` if `frame` does not hold that and the SPI.
+pub fn extend(frame: &mut [u8], spi: u32, high: u32) -> Result<[u8; EXTENSION], WireError> {
+    let (place, _) = Header::mut_from_prefix(frame).map_err(|_| WireError::NoRoom)?;
+    let before = place.spi.to_bytes();
+    place.spi.set(spi);
+    place.seq.set(high);
+    Ok(before)
+}
+
+/// Puts back what [`extend`] has moved and returned.
+///
+/// # Errors
+///
+/// As [`extend`].
+pub fn unextend(frame: &mut [u8], before: [u8; EXTENSION]) -> Result<(), WireError> {
+    let (place, _) = Header::mut_from_prefix(frame).map_err(|_| WireError::NoRoom)?;
+    place.seq = place.spi;
+    place.spi = U32::from_bytes(before);
+    Ok(())
+}
+
 /// How many bytes follow a payload of `payload_len` bytes up to the ICV: padding, pad length and next header.
 ///
 /// The sum is a multiple of the cipher's `block` and of four, and the smallest such: 2 to `block` + 1 bytes. `block` is
@@ -158,6 +187,17 @@ impl Trailer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extending_moves_the_spi_and_comes_undone() {
+        let packet = [9, 8, 7, 6, 0, 0, 0x10, 1, 0, 0, 0, 5, 0xaa];
+        let mut frame = packet;
+        let before = extend(&mut frame, 0x1001, 3).unwrap();
+        assert_eq!(frame, [0, 0, 0x10, 1, 0, 0, 0, 3, 0, 0, 0, 5, 0xaa]);
+        unextend(&mut frame, before).unwrap();
+        assert_eq!(frame, packet);
+        assert_eq!(extend(&mut frame[..7], 1, 1), Err(WireError::NoRoom));
+    }
 
     #[test]
     fn header_round_trip() {

@@ -31,6 +31,8 @@ pub struct Flow {
     pub df: bool,
     /// Whole, or the first of its fragments.
     pub first_fragment: bool,
+    /// Part of a fragmented packet.
+    pub is_fragment: bool,
 }
 
 impl Flow {
@@ -98,6 +100,7 @@ fn classify_v4(head: &[u8]) -> Result<Flow, WireError> {
         ttl: view.ttl,
         df: view.df(),
         first_fragment,
+        is_fragment: view.is_fragment(),
     })
 }
 
@@ -116,6 +119,7 @@ fn classify_v6(head: &[u8]) -> Result<Flow, WireError> {
         ttl: view.hop_limit,
         df: true,
         first_fragment: view.is_first_fragment,
+        is_fragment: view.is_fragment,
     })
 }
 

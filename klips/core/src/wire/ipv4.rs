@@ -3,7 +3,7 @@
 //! The IPv4 header, RFC 791.
 
 use super::WireError;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use zerocopy::network_endian::U16;
 use zerocopy::{FromBytes, IntoBytes};
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -177,6 +177,25 @@ pub fn checksum(data: &[u8]) -> u16 {
     !u16::from_be_bytes([high, low])
 }
 
+/// The checksum of a transport packet `data` of protocol `proto` between IPv6 addresses (RFC 8200 8.1), whose own checksum
+/// field is zero; host byte order.
+pub fn checksum_v6(src: Ipv6Addr, dst: Ipv6Addr, proto: u8, data: &[u8]) -> u16 {
+    let len = u32::try_from(data.len()).unwrap_or(0);
+    let pseudo = [
+        !checksum(&src.octets()),
+        !checksum(&dst.octets()),
+        !checksum(&len.to_be_bytes()),
+        u16::from(proto),
+        !checksum(data),
+    ];
+    let sum = pseudo
+        .iter()
+        .fold(0_u32, |sum, word| sum.wrapping_add(u32::from(*word)));
+    let folded = (sum & 0xffff).wrapping_add(sum >> 16);
+    let [.., high, low] = (folded & 0xffff).wrapping_add(folded >> 16).to_be_bytes();
+    !u16::from_be_bytes([high, low])
+}
+
 /// An outer header to be written: 20 bytes, no options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OuterV4 {
@@ -260,6 +279,27 @@ pub fn set_tos(packet: &mut [u8], tos: u8) -> Result<(), WireError> {
     })
 }
 
+/// Changes the source of the header at the start of `packet` and recomputes the checksum.
+///
+/// # Errors
+///
+/// `Truncated` or `BadLength` if there is no valid header.
+pub fn set_src(packet: &mut [u8], src: Ipv4Addr) -> Result<(), WireError> {
+    edit(packet, |header| {
+        header.src = src.octets();
+        Ok(())
+    })
+}
+
+/// Computes the checksum of the header at the start of `packet` anew.
+///
+/// # Errors
+///
+/// `Truncated` or `BadLength` if there is no valid header.
+pub fn renew_checksum(packet: &mut [u8]) -> Result<(), WireError> {
+    edit(packet, |_| Ok(()))
+}
+
 /// Runs `change` on the header and puts the checksum right again.
 #[inline]
 fn edit(
@@ -322,6 +362,21 @@ mod tests {
         blank[10] = 0;
         blank[11] = 0;
         assert_eq!(checksum(&blank), 0xb861);
+    }
+
+    #[test]
+    fn checksum_with_the_pseudo_header_of_ipv6() {
+        // The whole, pseudo-header included, summed in one piece.
+        let (src, dst): (Ipv6Addr, Ipv6Addr) =
+            ("2001:db8::1".parse().unwrap(), "fe80::ffff:2".parse().unwrap());
+        for len in [8_usize, 9, 1400, 1401] {
+            let data: Vec<u8> = (0..len).map(|i| (i * 37 + 200) as u8).collect();
+            let mut whole = [src.octets(), dst.octets()].concat();
+            whole.extend_from_slice(&(len as u32).to_be_bytes());
+            whole.extend_from_slice(&[0, 0, 0, 17]);
+            whole.extend_from_slice(&data);
+            assert_eq!(checksum_v6(src, dst, 17, &data), checksum(&whole), "{len}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use super::WireError;
 use core::net::Ipv6Addr;
 use zerocopy::network_endian::{U16, U32};
-use zerocopy::FromBytes;
-use zerocopy_derive::{FromBytes, Immutable, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, IntoBytes};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Length of the fixed header, in bytes.
 pub const HEADER_LEN: usize = 40;
@@ -16,11 +16,11 @@ const MAX_EXTENSIONS: usize = 8;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const AUTHENTICATION: u8 = 51;
+/// Next header: a fragment header.
+pub const FRAGMENT: u8 = 44;
 const DESTINATION: u8 = 60;
 
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Header {
     version_class_label: U32,
@@ -121,6 +121,103 @@ pub fn parse_header(packet: &[u8]) -> Result<Ipv6View, WireError> {
     })
 }
 
+/// The fixed header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fixed {
+    pub(super) next_header: u8,
+    pub(super) class: u8,
+    pub(super) hop_limit: u8,
+    pub(super) total_len: usize,
+    pub(super) src: Ipv6Addr,
+    pub(super) dst: Ipv6Addr,
+}
+
+/// Reads the fixed header only.
+pub(super) fn parse_fixed(packet: &[u8]) -> Result<Fixed, WireError> {
+    let (header, _) = Header::ref_from_prefix(packet).map_err(|_| WireError::Truncated)?;
+    let [first, second, ..] = header.version_class_label.to_bytes();
+    if first >> 4 != 6 {
+        return Err(WireError::BadVersion);
+    }
+    Ok(Fixed {
+        next_header: header.next_header,
+        class: ((first & 0x0f) << 4) | (second >> 4),
+        hop_limit: header.hop_limit,
+        total_len: HEADER_LEN.saturating_add(usize::from(header.payload_len.get())),
+        src: Ipv6Addr::from(header.src),
+        dst: Ipv6Addr::from(header.dst),
+    })
+}
+
+/// Next header and length in bytes of the options or routing header at the start of `bytes`, all of which is there.
+pub(super) fn extension(bytes: &[u8]) -> Result<(u8, usize), WireError> {
+    let (extension, _) = Extension::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
+    let len = usize::from(extension.len).wrapping_mul(8).wrapping_add(8);
+    if len > bytes.len() {
+        return Err(WireError::Truncated);
+    }
+    Ok((extension.next_header, len))
+}
+
+/// Changes the payload length of the header at the start of `packet`.
+pub(super) fn set_payload_len(packet: &mut [u8], len: u16) -> Result<(), WireError> {
+    let (header, _) = Header::mut_from_prefix(packet).map_err(|_| WireError::Truncated)?;
+    header.payload_len = U16::new(len);
+    Ok(())
+}
+
+/// Changes the traffic class of the header at the start of `packet`.
+///
+/// # Errors
+///
+/// `Truncated` if there is no whole header.
+pub fn set_class(packet: &mut [u8], class: u8) -> Result<(), WireError> {
+    let (header, _) = Header::mut_from_prefix(packet).map_err(|_| WireError::Truncated)?;
+    let kept = header.version_class_label.get() & !(0xff << 20);
+    header
+        .version_class_label
+        .set(kept | (u32::from(class) << 20));
+    Ok(())
+}
+
+/// An outer header to be written, without extension headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OuterV6 {
+    /// Traffic class.
+    pub class: u8,
+    /// Hop limit.
+    pub hop_limit: u8,
+    /// Protocol of the payload.
+    pub next_header: u8,
+    /// Source address.
+    pub src: Ipv6Addr,
+    /// Destination address.
+    pub dst: Ipv6Addr,
+    /// Payload, in bytes.
+    pub payload_len: u16,
+}
+
+impl OuterV6 {
+    /// Writes the header over the first 40 bytes of `packet`; its flow label is 0.
+    ///
+    /// # Errors
+    ///
+    /// `NoRoom` if the buffer is shorter.
+    pub fn write(&self, packet: &mut [u8]) -> Result<(), WireError> {
+        let header = Header {
+            version_class_label: U32::new((6 << 28) | (u32::from(self.class) << 20)),
+            payload_len: U16::new(self.payload_len),
+            next_header: self.next_header,
+            hop_limit: self.hop_limit,
+            src: self.src.octets(),
+            dst: self.dst.octets(),
+        };
+        header
+            .write_to_prefix(packet)
+            .map_err(|_| WireError::NoRoom)
+    }
+}
+
 /// Where the extension headers end.
 struct Chain<'a> {
     proto: u8,
@@ -149,8 +246,7 @@ impl<'a> Chain<'a> {
     fn step(&mut self) -> Result<bool, WireError> {
         let unit: usize = match self.proto {
             HOP_BY_HOP | ROUTING | DESTINATION | FRAGMENT => 8,
-            // RFC 4302 2.2 counts in words of four bytes, less two.
-            AUTHENTICATION => 4,
+            // AH is a protocol like ESP: what it covers is for its SA to say.
             _ => return Ok(false),
         };
         let (extension, _) =
@@ -203,18 +299,43 @@ mod tests {
     }
 
     #[test]
+    fn an_outer_header_reads_back() {
+        let mut bytes = [0xa5; 48];
+        let outer = OuterV6 {
+            class: 0xb9,
+            hop_limit: 64,
+            next_header: 50,
+            src: "2001:db8::1".parse().unwrap(),
+            dst: "2001:db8::2".parse().unwrap(),
+            payload_len: 8,
+        };
+        outer.write(&mut bytes).unwrap();
+        let fixed = parse_fixed(&bytes).unwrap();
+        assert_eq!((fixed.class, fixed.hop_limit), (0xb9, 64));
+        assert_eq!((fixed.next_header, fixed.total_len), (50, 48));
+        assert_eq!((fixed.src, fixed.dst), (outer.src, outer.dst));
+        assert_eq!(bytes[..4], [0x6b, 0x90, 0, 0]);
+        assert_eq!(outer.write(&mut bytes[..39]), Err(WireError::NoRoom));
+    }
+
+    #[test]
     fn extension_headers_are_followed() {
         let payload = [
             [60, 0, 1, 4, 0, 0, 0, 0], // hop-by-hop
             [43, 0, 1, 4, 0, 0, 0, 0], // destination options
-            [51, 0, 0, 0, 0, 0, 0, 0], // routing
-            [6, 0, 0, 0, 0, 0, 1, 0],  // AH of 8 bytes
+            [6, 0, 0, 0, 0, 0, 0, 0],  // routing
             [0, 22, 0, 80, 0, 0, 0, 0],
         ]
         .concat();
         let view = parse(&packet(0, &payload)).unwrap();
-        assert_eq!((view.proto, view.header_len), (6, 72));
+        assert_eq!((view.proto, view.header_len), (6, 64));
         assert!(!view.is_fragment && view.is_first_fragment);
+    }
+
+    #[test]
+    fn ah_ends_the_walk() {
+        let view = parse(&packet(51, &[17, 4, 0, 0, 0, 0, 0, 1])).unwrap();
+        assert_eq!((view.proto, view.header_len), (51, 40));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use klips_core::pfkey::ext::{SaInfo, SarefPair};
 use klips_core::pfkey::request::{FlushScope, NatT, SaParams, SaRef};
-use klips_core::pfkey::types::state;
+use klips_core::pfkey::types::{flags, state};
 use klips_core::pfkey::{Errno as InBand, Request};
 use klips_core::sa::alg::AlgChoice;
 use klips_core::said::{SaProto, Said};
@@ -61,6 +61,8 @@ struct NewSa {
     suite: AlgChoice,
     /// Width of the replay window in packets.
     replay: u16,
+    /// Extended sequence numbers.
+    esn: bool,
     lives: Lives,
     auth_key: Option<Key>,
     encrypt_key: Option<Key>,
@@ -150,6 +152,7 @@ impl NewSa {
                 state: state::MATURE,
                 auth: self.suite.auth,
                 encrypt: self.suite.encrypt,
+                flags: if self.esn { flags::ESN } else { 0 },
                 ..SaInfo::default()
             }
             .with_window(self.replay),

@@ -7,7 +7,7 @@ use core::fmt;
 use core::ops::DerefMut;
 
 /// Bits in a word of the ring.
-const WORD: u32 = u64::BITS;
+const WORD: u64 = 64;
 
 /// The sequence state of an SA, with a window of up to [`Window::MAX_SIZE`] packets.
 ///
@@ -44,7 +44,7 @@ impl<S> Replay<S> {
     ///
     /// [`Exhausted`] after the last number.
     #[inline]
-    pub fn take(&mut self) -> Result<u32, Exhausted> {
+    pub fn take(&mut self) -> Result<u64, Exhausted> {
         self.head.take()
     }
 }
@@ -82,8 +82,19 @@ impl<S: DerefMut<Target = [u64]>> Replay<S> {
         })
     }
 
+    /// Makes the numbers 64 bits long. Before the first one only.
+    pub fn extend(&mut self) {
+        self.head.extended = true;
+    }
+
+    /// The whole number of a received packet; see [`Window::whole`].
+    #[inline]
+    pub fn whole(&self, low: u32) -> u64 {
+        self.head.whole(low)
+    }
+
     /// Goes on where another window of the same key stands: numbers up to `last` count as used, whichever of them were.
-    pub fn resume(&mut self, last: u32) {
+    pub fn resume(&mut self, last: u64) {
         self.head.last = last;
         self.head.bitmap = if last == 0 { 0 } else { u64::MAX };
         if last != 0 {
@@ -99,13 +110,13 @@ impl<S: DerefMut<Target = [u64]>> Replay<S> {
     ///
     /// [`ReplayError`]; never for a window of size 0.
     #[inline]
-    pub fn check(&self, seq: u32) -> Result<(), ReplayError> {
+    pub fn check(&self, seq: u64) -> Result<(), ReplayError> {
         let Some(ring) = &self.ring else {
             return self.head.check(seq);
         };
         match self.head.last.checked_sub(seq) {
-            Some(age) if age >= u32::from(Window::NARROW_SIZE) && seq != 0 => {
-                if age >= u32::from(self.head.size) {
+            Some(age) if age >= u64::from(Window::NARROW_SIZE) && seq != 0 => {
+                if age >= u64::from(self.head.size) {
                     return Err(ReplayError::TooOld);
                 }
                 let (at, bit) = place(ring.len(), seq);
@@ -124,7 +135,7 @@ impl<S: DerefMut<Target = [u64]>> Replay<S> {
     ///
     /// [`ReplayError`] as [`Replay::check`]; the window is unchanged then.
     #[inline]
-    pub fn advance(&mut self, seq: u32) -> Result<(), ReplayError> {
+    pub fn advance(&mut self, seq: u64) -> Result<(), ReplayError> {
         self.check(seq)?;
         let Some(ring) = &mut self.ring else {
             return self.head.advance(seq);
@@ -145,15 +156,15 @@ impl<S: DerefMut<Target = [u64]>> Replay<S> {
 
 /// Word and bit of a number in a ring of so many words.
 #[inline]
-fn place(words: usize, seq: u32) -> (usize, u64) {
-    let block = usize::try_from(seq / WORD).unwrap_or(0);
-    let bit = 1_u64.checked_shl(seq % WORD).unwrap_or(0);
-    (block.checked_rem(words).unwrap_or(0), bit)
+fn place(words: usize, seq: u64) -> (usize, u64) {
+    let words = u64::try_from(words).unwrap_or(u64::MAX);
+    let at = (seq / WORD).checked_rem(words).unwrap_or(0);
+    (usize::try_from(at).unwrap_or(0), super::bit(seq % WORD))
 }
 
 /// Forgets what the blocks behind that of `last`, up to that of `seq`, held one round ago.
 #[inline]
-fn clear_between(ring: &mut [u64], last: u32, seq: u32) {
+fn clear_between(ring: &mut [u64], last: u64, seq: u64) {
     let entered = (seq / WORD).saturating_sub(last / WORD);
     let words = ring.len();
     let (mut at, _) = place(words, last);

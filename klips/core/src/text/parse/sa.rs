@@ -16,9 +16,9 @@ const NOW: u64 = 1 << 40;
 #[derive(Default)]
 struct Replay {
     size: u16,
-    last: u32,
+    last: u64,
     bitmap: u64,
-    max_seq_diff: u32,
+    max_seq_diff: u64,
 }
 
 impl<'a> SaRow<'a> {

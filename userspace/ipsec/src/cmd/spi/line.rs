@@ -47,6 +47,7 @@ struct Line {
     said: Option<(String, Said)>,
     src: Option<IpAddr>,
     replay: u16,
+    esn: bool,
     lives: Lives,
     auth_key: Option<Key>,
     encrypt_key: Option<Key>,
@@ -145,6 +146,10 @@ impl Line {
             // Of an IPIP SA the outer destination is that of its SAID.
             Id::Dst => self.address("--dst", value).map(drop),
             Id::ReplayWindow => self.replay_window(value),
+            Id::Esn => {
+                self.esn = true;
+                Ok(())
+            }
             Id::NatT => self.nat_t(value),
             Id::Sport => number(value, "sport").map(|port| self.nat_t.sport = Some(port)),
             Id::Dport => number(value, "dport").map(|port| self.nat_t.dport = Some(port)),
@@ -334,12 +339,16 @@ impl Line {
                         "'{algorithm}' makes an SA of protocol {want}, not {have}"
                     ));
                 }
+                if self.esn && (self.replay == 0 || !matches!(proto, SaProto::Esp | SaProto::Ah)) {
+                    return Err("--esn goes with --replay_window, for ESP and AH".to_owned());
+                }
                 let sa = NewSa {
                     said,
                     src,
                     algorithm,
                     suite,
                     replay: self.replay,
+                    esn: self.esn,
                     lives: self.lives,
                     auth_key: self.auth_key,
                     encrypt_key: self.encrypt_key,

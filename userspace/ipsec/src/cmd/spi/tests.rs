@@ -199,6 +199,10 @@ fn bad_values() {
             "Failed -- Illegal window size: arg=4097, replay_window=4097, must be 1 <= size <= 4096.",
         ),
         (
+            "--esn",
+            "--esn goes with --replay_window, for ESP and AH",
+        ),
+        (
             "--replay_window 0",
             "Failed -- Illegal window size: arg=0, replay_window=0, must be 1 <= size <= 4096.",
         ),

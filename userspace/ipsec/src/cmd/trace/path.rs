@@ -236,13 +236,10 @@ impl<'a> Path<'a> {
         let steps: Option<Vec<Step>> = rows.clone().map(|row| step(row?)).collect();
         let steps = steps.filter(|steps| !steps.is_empty())?;
         let udp: usize = rows.flatten().map(encapsulation).sum();
-        let header_len = match family {
-            Family::V4 => ipv4::HEADER_LEN,
-            Family::V6 => ipv6::HEADER_LEN,
-        };
+        let header_len = header_len(family);
         let physical = usize::try_from(device.physical_mtu).ok()?;
         let room = physical.checked_sub(udp)?;
-        let planned = |len| plan(steps.iter().copied(), len, header_len).ok();
+        let planned = |len| plan(steps.iter().copied(), len, header_len, family).ok();
         let fits = |len: &usize| planned(*len).is_some_and(|plan| plan.total_len <= room);
         let largest = (header_len..=room).rev().find(fits)?;
         let plan = planned(largest)?;
@@ -251,7 +248,7 @@ impl<'a> Path<'a> {
             headers: plan.headroom.saturating_add(udp),
             trailers: plan.tailroom,
             largest,
-            reported: self.reported(&steps, physical, header_len, room)?,
+            reported: self.reported(&steps, physical, family, room)?,
         })
     }
 
@@ -260,11 +257,20 @@ impl<'a> Path<'a> {
         &self,
         steps: &[Step],
         physical: usize,
-        header_len: usize,
+        family: Family,
         room: usize,
     ) -> Option<usize> {
         let first = steps.iter().copied().take(self.first_group);
-        Some(plan(first, physical, header_len).ok()?.inner_mtu(room))
+        let plan = plan(first, physical, header_len(family), family).ok()?;
+        Some(plan.inner_mtu(room))
+    }
+}
+
+/// Length of an IP header without options or extension headers.
+fn header_len(family: Family) -> usize {
+    match family {
+        Family::V4 => ipv4::HEADER_LEN,
+        Family::V6 => ipv6::HEADER_LEN,
     }
 }
 
@@ -291,7 +297,13 @@ fn step(row: &SaRow<'_>) -> Option<Step> {
                 icv_len: suite.icv_len,
             })
         }
-        _ => None,
+        SaProto::Ah => {
+            let (_, auth) = row.algorithm_numbers()?;
+            let bits = u16::try_from(row.number("aklen").unwrap_or(0)).ok()?;
+            Some(Step::Ah(alg::ah_suite(auth, bits).ok()?.icv_len))
+        }
+        SaProto::Comp => Some(Step::Comp),
+        SaProto::Int => None,
     }
 }
 
@@ -318,5 +330,6 @@ fn flow(packet: &Key) -> Flow {
         ttl: 64,
         df: true,
         first_fragment: true,
+        is_fragment: false,
     }
 }
