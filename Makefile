@@ -54,9 +54,9 @@ test:
 guest:
 	$(quiet)tests/guest/guest
 
-## bench-core: times the core's tables beside other crates' (criterion); prints memory per entry
+## bench-core: times the core's tables beside other crates' (criterion); prints memory per entry, and how lookups slow down
 bench-core:
-	$(quiet)$(enter) cargo bench --locked --manifest-path tests/bench-core/Cargo.toml
+	$(quiet)$(enter) env GLIBC_TUNABLES=glibc.malloc.hugetlb=1 cargo bench --locked --manifest-path tests/bench-core/Cargo.toml
 
 ## check: formatting, lints, documentation and the audits of the source
 check:

@@ -13,6 +13,8 @@
 //! bits, and for nested policies it is the narrowest one. A search costs one probe of an exact hash for each *distinct*
 //! mask, however many eroutes there are.
 //!
+//! For tables that are larger than the caches there is [`search()`], which finds the same, over [`lines`].
+//!
 //! # Host bits
 //!
 //! A key is stored and listed as it was given, host bits included, but it matches by its network: an eroute for
@@ -21,12 +23,16 @@
 //! keys that differ in host bits only are the same eroute: [`Selector::same`].
 
 mod key;
+pub mod lines;
+mod search;
 mod shape;
 mod trap;
 mod verdict;
 
 pub use crate::addr::Family;
 pub use key::{Key, Selector};
-pub use shape::{insertion_point, lookup, lookup_by_source, precedes, source_of, ShapeSet};
+pub use lines::Line;
+pub use search::{search, Group, Packed, Shape, Source, MOST_SHAPES};
+pub use shape::{insertion_point, lookup, precedes, source_of};
 pub use trap::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, AcquireEnds, IKE_PORTS};
 pub use verdict::Verdict;

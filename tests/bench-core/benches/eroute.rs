@@ -40,9 +40,6 @@ fn mix(c: &mut Criterion, name: &str, make: fn(usize) -> Vec<Selector>) {
         group.bench_function(BenchmarkId::new("lookup", n), |b| {
             b.iter(|| table.find(black_box(next())));
         });
-        group.bench_function(BenchmarkId::new("lookup_by_source", n), |b| {
-            b.iter(|| table.find_by_source(black_box(next())));
-        });
         let mut at = 0;
         group.bench_function(BenchmarkId::new("delete_insert", n), |b| {
             b.iter(|| {

@@ -2,15 +2,18 @@
 
 //! What the benchmarks share: tables over `std` storage, random policies, and an allocator that counts.
 
+#[path = "../../core/src/table.rs"]
+mod table;
+
 use cap::Cap;
-use klips_core::eroute::{
-    insertion_point, lookup, lookup_by_source, source_of, Family, Key, Selector, ShapeSet,
-};
+use klips_core::eroute::{Family, Key, Selector};
 use klips_core::said::{SaProto, Said};
 use std::alloc::System;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
+
+pub use table::Eroutes;
 
 /// Counts the bytes that are in use, so that tables can say what an entry costs.
 #[global_allocator]
@@ -43,20 +46,6 @@ impl Hasher for AsItIs {
 /// A hash map by the crate's own hashes.
 pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<AsItIs>>;
 
-/// A masked key with its mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    key: Key,
-    mask: Key,
-}
-
-impl Hash for Slot {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let shape = (self.mask.src.count_ones() << 8) | self.mask.dst.count_ones();
-        state.write_u64(self.key.hash64(shape.into()));
-    }
-}
-
 /// An SA's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name(pub Said);
@@ -64,79 +53,6 @@ pub struct Name(pub Said);
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0.hash64(0));
-    }
-}
-
-/// An eroute table.
-#[derive(Debug, Default)]
-pub struct Eroutes {
-    shapes: Vec<Key>,
-    entries: Map<Slot, u32>,
-    sources: Map<Slot, ShapeSet>,
-}
-
-impl Eroutes {
-    /// A table of all of these.
-    pub fn of(selectors: &[Selector]) -> Self {
-        let mut table = Self::default();
-        for (value, selector) in (0..).zip(selectors) {
-            table.insert(selector, value);
-        }
-        table
-    }
-
-    /// Distinct masks in use.
-    pub fn shapes(&self) -> usize {
-        self.shapes.len()
-    }
-
-    /// Adds or replaces.
-    pub fn insert(&mut self, selector: &Selector, value: u32) {
-        let (key, mask) = (selector.canonical(), *selector.mask());
-        if let Err(place) = insertion_point(&self.shapes, &mask) {
-            self.shapes.insert(place, mask);
-        }
-        let source = Slot {
-            key: source_of(&key),
-            mask: source_of(&mask),
-        };
-        self.sources.entry(source).or_default().insert(&mask);
-        self.entries.insert(Slot { key, mask }, value);
-    }
-
-    /// Deletes; the mask stays in the list.
-    pub fn delete(&mut self, selector: &Selector) -> Option<u32> {
-        self.entries.remove(&Slot {
-            key: selector.canonical(),
-            mask: *selector.mask(),
-        })
-    }
-
-    /// Searches shape by shape.
-    pub fn find(&self, packet: &Key) -> Option<u32> {
-        lookup(&self.shapes, packet, |key, mask| self.probe(key, mask))
-    }
-
-    /// Searches with a look at what there is under the packet's source.
-    pub fn find_by_source(&self, packet: &Key) -> Option<u32> {
-        let under = |key: &Key, mask: &Key| {
-            let slot = Slot {
-                key: *key,
-                mask: *mask,
-            };
-            self.sources.get(&slot).copied()
-        };
-        lookup_by_source(&self.shapes, packet, under, |key, mask| {
-            self.probe(key, mask)
-        })
-    }
-
-    fn probe(&self, key: &Key, mask: &Key) -> Option<u32> {
-        let slot = Slot {
-            key: *key,
-            mask: *mask,
-        };
-        self.entries.get(&slot).copied()
     }
 }
 

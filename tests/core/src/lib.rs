@@ -2,6 +2,8 @@
 
 //! What the tests share: random numbers that are the same on every run, and short ways to name things.
 
+pub mod table;
+
 use klips_core::addr::Subnet;
 use klips_core::eroute::Selector;
 use klips_core::said::Said;

@@ -2,9 +2,8 @@
 
 //! The eroute search against a list that is gone through from end to end, on random tables.
 
-use klips_core::eroute::{
-    insertion_point, lookup, lookup_by_source, source_of, Family, Key, Selector, ShapeSet,
-};
+use klips_core::eroute::{insertion_point, lookup, Family, Key, Selector};
+use klips_core_tests::table::Eroutes;
 use klips_core_tests::{selector, Rng};
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 struct Table {
     shapes: Vec<Key>,
     entries: HashMap<(Key, Key), u32>,
-    /// What there is, or was, under each source prefix.
-    sources: HashMap<(Key, Key), ShapeSet>,
+    /// The same, made for many.
+    large: Eroutes,
 }
 
 impl Table {
@@ -24,8 +23,7 @@ impl Table {
             return false;
         }
         self.entries.insert(id, value);
-        let source = (source_of(&id.0), source_of(&id.1));
-        self.sources.entry(source).or_default().insert(&id.1);
+        self.large.insert(selector, value);
         if let Err(place) = insertion_point(&self.shapes, selector.mask()) {
             self.shapes.insert(place, *selector.mask());
         }
@@ -34,11 +32,14 @@ impl Table {
 
     fn delete(&mut self, selector: &Selector) -> Option<u32> {
         let mask = selector.mask();
-        let value = self.entries.remove(&(selector.canonical(), *mask))?;
+        let value = self.entries.remove(&(selector.canonical(), *mask));
+        assert_eq!(self.large.delete(selector), value);
+        let value = value?;
         if !self.entries.keys().any(|(_, used)| used == mask) {
             let place =
                 insertion_point(&self.shapes, mask).expect("mask of an entry is not ranked");
             self.shapes.remove(place);
+            self.large.forget(mask);
         }
         Some(value)
     }
@@ -46,8 +47,7 @@ impl Table {
     fn find(&self, packet: &Key) -> Option<u32> {
         let probe = |key: &Key, mask: &Key| self.entries.get(&(*key, *mask)).copied();
         let found = lookup(&self.shapes, packet, probe);
-        let under = |key: &Key, mask: &Key| self.sources.get(&(*key, *mask)).copied();
-        assert_eq!(lookup_by_source(&self.shapes, packet, under, probe), found);
+        assert_eq!(self.large.find(packet), found);
         found
     }
 }

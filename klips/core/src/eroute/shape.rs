@@ -3,7 +3,6 @@
 //! Shapes (distinct masks), their rank, and the search by rank.
 
 use super::Key;
-use crate::hash::mix;
 use core::cmp::Ordering;
 
 /// Compares two masks by rank: `Less` is the more specific one, which is tried first.
@@ -68,91 +67,7 @@ pub fn lookup<'a, R>(
         .find_map(|mask| probe(&packet.masked(mask), mask))
 }
 
-/// The shapes under which there may be an entry with one source prefix; it may name more than there are.
-///
-/// It is kept for each (source network, source mask) that occurs in a table. Shapes are added as entries come; when
-/// entries go it may stay as it is until the last one of the prefix does, at the price of a useless probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct ShapeSet(u64);
-
-impl ShapeSet {
-    /// Every shape there can be.
-    pub const ALL: Self = Self(u64::MAX);
-
-    /// The set as a number, for storage that packets read without a lock; see [`ShapeSet::from_bits`].
-    #[inline]
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// The set that [`ShapeSet::bits`] gave.
-    #[inline]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Adds a shape.
-    pub fn insert(&mut self, mask: &Key) {
-        self.0 |= Self::bit(mask);
-    }
-
-    /// Whether the shape may be there.
-    #[inline]
-    pub fn may_hold(self, mask: &Key) -> bool {
-        self.0 & Self::bit(mask) != 0
-    }
-
-    /// One of 64 bits. The source is the same for all shapes of a set.
-    #[inline]
-    fn bit(mask: &Key) -> u64 {
-        let rest = Key { src: 0, ..*mask };
-        1_u64
-            .checked_shl(u32::try_from(mix(0, rest.hash64(1)) >> 58).unwrap_or(0))
-            .unwrap_or(1)
-    }
-}
-
-/// As [`lookup`], for tables with many shapes: asks once for each source mask which shapes there are under the packet's
-/// source prefix, and probes those only.
-///
-/// `under` looks up the [`ShapeSet`] of a prefix: its first argument is a key with nothing but the packet's masked source,
-/// the second one a mask with nothing but the source mask. Where a source mask has only one shape it is not asked. The
-/// answer is that of [`lookup`], whatever else the sets name.
-#[inline]
-pub fn lookup_by_source<R>(
-    shapes: &[Key],
-    packet: &Key,
-    mut under: impl FnMut(&Key, &Key) -> Option<ShapeSet>,
-    mut probe: impl FnMut(&Key, &Key) -> Option<R>,
-) -> Option<R> {
-    let mut last = None;
-    let mut there = ShapeSet::ALL;
-    for (i, mask) in shapes.iter().enumerate() {
-        if mask.family != packet.family {
-            continue;
-        }
-        if last != Some(mask.src) {
-            last = Some(mask.src);
-            let more = shapes
-                .get(i.wrapping_add(1))
-                .is_some_and(|next| next.src == mask.src && next.family == mask.family);
-            there = if more {
-                let prefix = source_of(mask);
-                under(&packet.masked(&prefix), &prefix).unwrap_or_default()
-            } else {
-                ShapeSet::ALL
-            };
-        }
-        if there.may_hold(mask) {
-            if let Some(found) = probe(&packet.masked(mask), mask) {
-                return Some(found);
-            }
-        }
-    }
-    None
-}
-
-/// A key or mask with nothing but the source left: what [`ShapeSet`]s are found by.
+/// A key or mask with nothing but the source left.
 #[inline]
 pub const fn source_of(key: &Key) -> Key {
     Key {
