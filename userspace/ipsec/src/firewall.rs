@@ -159,6 +159,15 @@ fn unquoted(word: &str) -> &str {
     word.trim_matches('"')
 }
 
+/// Reads a text as the output of every program.
+#[cfg(test)]
+pub(crate) fn read_anything(text: &str) {
+    let rules = [parse_nft(text), parse_iptables("ip", text)].concat();
+    for rule in rules {
+        let _ = (rule.is_ours(&["ipsec0"]), rule.json().to_string());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

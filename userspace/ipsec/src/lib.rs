@@ -39,6 +39,8 @@ mod keytext;
 mod life;
 mod listing;
 mod manual;
+#[cfg(test)]
+mod mutants;
 mod names;
 mod options;
 mod optionsfrom;

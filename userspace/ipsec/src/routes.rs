@@ -142,6 +142,12 @@ impl fmt::Display for Route {
     }
 }
 
+/// Reads a text as both tables.
+#[cfg(test)]
+pub(crate) fn read_anything(text: &str) -> Vec<Route> {
+    [parse_v4(text), parse_v6(text)].concat()
+}
+
 /// Routes for tests: network, gateway, device.
 #[cfg(test)]
 pub(crate) fn sample(routes: &[(&str, Option<&str>, &str)]) -> Vec<Route> {

@@ -30,3 +30,52 @@ pub(crate) fn message(request: &Request<'_>, seq: u32, pid: u32) -> String {
 pub(crate) fn hex(text: &str) -> String {
     text.split_whitespace().collect()
 }
+
+/// A small generator (SplitMix64), the same on every run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// The sequence of this seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `n`, which is not 0.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 1) as usize % n
+    }
+
+    /// The sample with a few bytes changed, taken away, put in or written twice.
+    pub(crate) fn damaged(&mut self, sample: &[u8], bytes: &[u8]) -> Vec<u8> {
+        let mut damaged = sample.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(damaged.len() + 1);
+            let byte = bytes[self.below(bytes.len())];
+            match (self.below(5), damaged.get_mut(at)) {
+                (0, Some(there)) => *there = byte,
+                (1, Some(_)) => drop(damaged.remove(at)),
+                (2, _) => damaged.truncate(at),
+                (3, _) => damaged.extend_from_within(..at),
+                _ => damaged.insert(at, byte),
+            }
+        }
+        damaged
+    }
+
+    /// A line of some of these pieces, in any order, perhaps without its end.
+    pub(crate) fn line(&mut self, pieces: &[&str]) -> Vec<OsString> {
+        let count = self.below(9);
+        let line: Vec<&str> = (0..count)
+            .map(|_| pieces[self.below(pieces.len())])
+            .collect();
+        let mut line = words(&line.join(" "));
+        if self.below(8) == 0 {
+            line.pop();
+        }
+        line
+    }
+}

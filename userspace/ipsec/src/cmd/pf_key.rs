@@ -158,6 +158,7 @@ fn not_registered(prog: &Prog, satype: u8, refused: Refused) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{hex, Random};
 
     #[test]
     fn a_file_is_cut_into_its_messages() {
@@ -173,5 +174,38 @@ mod tests {
         one[1] = 9;
         assert_eq!(next_in_file(&mut source).unwrap(), Some(one));
         assert_eq!(next_in_file(&mut source).unwrap(), None);
+    }
+
+    #[test]
+    fn damaged_messages_are_shown_as_well_as_can_be() {
+        let samples = [
+            "02030003 22000000 01000000 07000000
+             0300 0100 00001234 00 01 03 0c 00000000 00000000 00000000
+             0500 0300 00000000 0010000000000000 0000000000000000 0000000000000000 00000000 00000000
+             0500 0400 00000000 0000000000000000 0000000000000000 0000000000000000 03000000 00000000
+             0300 0500 00000000 0200 0000 00000000 0000000000000000
+             0300 0600 00000000 0200 0000 0a000002 0000000000000000
+             0400 0800 a000 0000 000102030405060708090a0b0c0d0e0f 10111213 00000000
+             0300 0900 8000 0000 000102030405060708090a0b0c0d0e0f
+             0100 1b00 02 000000 0100 1c00 9411 0000 0100 1d00 9511 0000 0100 1f00 0300 0000
+             0200 2000 05000000 06000000 00000000",
+            "02070002 05000000 01000000 540d0000 0300 0e00 00000000 0300a000a0000000 0200800080000000",
+            "02100000 09000000 01000000 bb000000 0700 1900 00000000 00000080 00000000 00000000 00000000
+             00000000 00000000 00000000 00000000 ffffffff 00000000 00000000 00000000",
+        ];
+        for (seed, sample) in (1..).zip(samples) {
+            let digits = hex(sample);
+            let bytes: Vec<u8> = (0..digits.len() / 2)
+                .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+                .collect();
+            let mut random = Random::new(seed);
+            for _ in 0..4000 {
+                let damaged = random.damaged(&bytes, &[0, 1, 2, 3, 8, 9, 0x7f, 0x80, 0xff]);
+                let message = Message::new(&damaged);
+                for text in [classic::text(&message), decode::text(&message)] {
+                    assert!(text.ends_with('\n'), "{damaged:02x?}: {text}");
+                }
+            }
+        }
     }
 }

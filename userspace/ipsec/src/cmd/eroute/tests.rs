@@ -5,7 +5,7 @@
 use klips_core::said::SaProto;
 
 use super::*;
-use crate::testing::{hex, message, words};
+use crate::testing::{hex, message, words, Random};
 
 fn prog() -> Prog {
     Prog::new("ipsec eroute")
@@ -290,4 +290,53 @@ fn refusals_keep_their_first_lines_and_name_the_request() {
                 ipsec eroute: cannot delete the eroute 10.1.0.0/16 -> 10.2.0.0/16: the table has none for exactly these \
                 packets\n";
     assert_eq!(error.stderr(), want);
+}
+
+#[test]
+fn lines_without_sense_are_told_as_such() {
+    let pieces = [
+        "--add",
+        "--addin",
+        "--replace",
+        "--replacein",
+        "--del",
+        "--clear",
+        "--eraf inet",
+        "--eraf inet6",
+        "--eraf x",
+        "--src 10.1/16",
+        "--src 2001:db8::/32",
+        "--src 10/33",
+        "--dst 10.2/16",
+        "--dst ::/0",
+        "--transport-proto tcp",
+        "--transport-proto 300",
+        "--src-port 25",
+        "--dst-port 70000",
+        "--af inet",
+        "--edst 192.0.2.2",
+        "--edst ::1",
+        "--spi 0x1000",
+        "--spi 1",
+        "--proto tun",
+        "--proto x",
+        "--said %drop",
+        "--said esp0x1@1",
+        "--json",
+        "--debug",
+        "--label y",
+        "stray",
+        "-x",
+        "--no",
+    ];
+    let mut random = Random::new(1);
+    for _ in 0..1000 {
+        let line = random.line(&pieces);
+        let Err(error) = line::read(&mut prog(), line.clone()) else {
+            continue;
+        };
+        let text = error.stderr();
+        assert_ne!(error.status(), 0, "{line:?}");
+        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
+    }
 }

@@ -81,6 +81,13 @@ fn extension(text: &mut String, ext: &RawExt<'_>) -> fmt::Result {
             write!(text, "proto={proto} prefixlen={prefix_len} addr=0x")?;
             hex(text, ext.payload().get(4..).unwrap_or_default())?;
         }
+        (Some(ExtType::KeyAuth | ExtType::KeyEncrypt), _) => {
+            // The bits, and as many zeros as there are bytes of key: such lines end in logs.
+            let (bits, key) = ext.payload().split_at(ext.payload().len().min(4));
+            text.write_str("bytes=0x")?;
+            hex(text, bits)?;
+            key.iter().try_for_each(|_| text.write_str("00"))?;
+        }
         _ => {
             text.write_str("bytes=0x")?;
             hex(text, ext.payload())?;
@@ -160,6 +167,20 @@ mod tests {
         let want = "{ext=1 len=3 spi=78563412 replay=0 state=1 auth=2 encrypt=3 flags=00000000 ref=00000002}\
                     {ext=2 len=5 allocations=1 bytes=936 addtime=0 usetime=0 packets=3 } \
                     {ext=5 len=3 proto=0 prefixlen=0 addr=0x02000000c00002010000000000000000 } \n";
+        assert!(text.ends_with(want), "{text}");
+    }
+
+    #[test]
+    fn keys_are_zeros() {
+        let mut buf = [0; MAX_REPLY];
+        let mut builder = Builder::new(&mut buf, MsgType::Add, 3, Origin::kernel(1));
+        let key = klips_core::pfkey::ext::Key {
+            bits: 128,
+            bytes: b"sixteen letters!",
+        };
+        builder.key(ExtType::KeyEncrypt, Some(&key));
+        let text = text(&Message::new(builder.into_bytes().unwrap()));
+        let want = "{ext=9 len=3 bytes=0x8000000000000000000000000000000000000000 } \n";
         assert!(text.ends_with(want), "{text}");
     }
 

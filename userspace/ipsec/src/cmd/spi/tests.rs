@@ -3,7 +3,7 @@
 //! Command lines of `spi`: what they mean, what they send, and what is said about those that mean nothing.
 
 use super::*;
-use crate::testing::{hex, message, words};
+use crate::testing::{hex, message, words, Random};
 
 /// 16 and 24 bytes of key.
 const K16: &str = "0x000102030405060708090a0b0c0d0e0f";
@@ -287,4 +287,60 @@ fn refusals_keep_their_first_line_and_name_the_request() {
 fn keys_do_not_show_in_debug_output() {
     let add = action(&format!("{SAID} --esp 3des --enckey {K24}"));
     assert!(!format!("{add:?} {add}").contains("0001"), "{add:?}");
+}
+
+#[test]
+fn lines_without_sense_are_told_as_such() {
+    let pieces = [
+        "--ah hmac-md5-96",
+        "--esp aes128-gcm",
+        "--esp 3des",
+        "--comp deflate",
+        "--ip4",
+        "--ip6",
+        "--del",
+        "--clear",
+        "--af inet",
+        "--af inet6",
+        "--edst 192.0.2.2",
+        "--edst ::1",
+        "--spi 0x1001",
+        "--spi 3",
+        "--proto esp",
+        "--proto tun",
+        "--said esp0x1001@192.0.2.2",
+        "--src 192.0.2.1",
+        "--dst 192.0.2.2",
+        "--authkey 0x5ec2e7",
+        "--enckey 5ec2e7",
+        "--enckey 0t5ec2e7",
+        "--iv 0x01",
+        "--replay_window 64",
+        "--replay_window x",
+        "--life soft-bytes=1",
+        "--life soft",
+        "--natt nonesp",
+        "--sport 4500",
+        "--dport x",
+        "--outif 1",
+        "--sarefme 2",
+        "--saref",
+        "--listenreply",
+        "--json",
+        "--debug",
+        "--label y",
+        "stray",
+        "--no",
+    ];
+    let mut random = Random::new(1);
+    for _ in 0..1000 {
+        let line = random.line(&pieces);
+        let Err(error) = line::read(&mut prog(), line.clone()) else {
+            continue;
+        };
+        let text = error.stderr();
+        assert_ne!(error.status(), 0, "{line:?}");
+        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
+        assert!(!error.stderr().contains("5ec2e7"), "{line:?}");
+    }
 }

@@ -3,7 +3,7 @@
 //! Command lines of `spigrp`: what they mean, what they send, and what is said about those that mean nothing.
 
 use super::*;
-use crate::testing::{hex, message, words};
+use crate::testing::{hex, message, words, Random};
 
 fn prog() -> Prog {
     Prog::new("ipsec spigrp")
@@ -121,4 +121,32 @@ fn a_refusal_starts_twice() {
                 ipsec spigrp: cannot group tun0x1000@1.2.3.4 with esp0x1001@1.2.3.4 outside it: at least one of them does \
                 not exist\n";
     assert_eq!(error.stderr(), want);
+}
+
+#[test]
+fn lines_without_sense_are_told_as_such() {
+    let pieces = [
+        "--said",
+        "esp0x1001@192.0.2.2",
+        "tun0x1000@192.0.2.2",
+        "inet 192.0.2.2 0x1001 esp",
+        "inet6 ::1 0x1001 tun",
+        "inet 192.0.2.2 0y esp",
+        "ipx 192.0.2.2 0x1001 esp",
+        "inet 192.0.2.2 0x1001 x",
+        "--json",
+        "--debug",
+        "--label y",
+        "--no",
+    ];
+    let mut random = Random::new(1);
+    for _ in 0..1000 {
+        let line = random.line(&pieces);
+        let Err(error) = read(&mut prog(), line.clone()) else {
+            continue;
+        };
+        let text = error.stderr();
+        assert_ne!(error.status(), 0, "{line:?}");
+        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
+    }
 }

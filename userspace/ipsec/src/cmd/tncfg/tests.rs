@@ -3,7 +3,7 @@
 //! Command lines of `tncfg`: what they mean, what they send, and what is said about those that mean nothing.
 
 use super::*;
-use crate::testing::{hex, message, words};
+use crate::testing::{hex, message, words, Random};
 
 fn prog() -> Prog {
     Prog::new("ipsec tncfg")
@@ -136,4 +136,33 @@ fn a_device_that_is_there_is_not_made_again() {
         "ipsec tncfg: cannot create ipsec0: there is one of that name\n"
     );
     assert_eq!(error.status(), 2);
+}
+
+#[test]
+fn lines_without_sense_are_told_as_such() {
+    let pieces = [
+        "--attach",
+        "-detach",
+        "--clear",
+        "--create ipsec1",
+        "--create eth0",
+        "--delete mast3",
+        "--virtual ipsec0",
+        "-physical eth0",
+        "--json",
+        "--debug",
+        "--label y",
+        "stray",
+        "--no",
+    ];
+    let mut random = Random::new(1);
+    for _ in 0..1000 {
+        let line = random.line(&pieces);
+        let Err(error) = read(&mut prog(), line.clone()) else {
+            continue;
+        };
+        let text = error.stderr();
+        assert_ne!(error.status(), 0, "{line:?}");
+        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
+    }
 }
