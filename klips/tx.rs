@@ -16,7 +16,7 @@ use crate::{
         route,
         skbuff::{Packet, Routed, Skb},
     },
-    sadb::{sa::Sa, Bundle, Sadb},
+    sadb::{Bundle, Sadb},
     sysctl::klips_debug,
     xform::{udp, Xform},
 };
@@ -28,7 +28,7 @@ use kernel::sync::{
 use klips_core::{
     addr::Family,
     eroute::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, Key, Selector, Verdict},
-    pfkey::{ext::Endpoint, types::natt_type},
+    pfkey::ext::Endpoint,
     plan::{self, Plan, Step},
     said::{Said, Shunt},
     wire::{
@@ -302,7 +302,14 @@ impl<'g> Outbound<'g> {
             // Transport mode is for whole packets only (RFC 4303 3.3.4).
             return Err(Discard::TxNotSupported);
         }
-        let plan = Self::plan(&bundle, flow)?;
+        // In IPv6 some extension headers stay in front of what transport mode puts in, and some do not.
+        let header_len = if tunnelled {
+            flow.header_len
+        } else {
+            let view = ip::parse(packet.bytes(), Walk::Insert);
+            view.map_err(|_| Discard::TxBadInnerHeader)?.header_len
+        };
+        let plan = Self::plan(&bundle, flow, header_len)?;
         // In transport mode only TCP is told: it makes its segments shorter. A datagram would come back in fragments.
         if tunnelled || flow.proto == TCP {
             self.tell_mtu(&mut packet, flow, &plan, &bundle)?;
@@ -320,7 +327,7 @@ impl<'g> Outbound<'g> {
         Ok(packet)
     }
 
-    fn plan(bundle: &Bundle<'_>, flow: &Flow) -> Result<Plan, Discard> {
+    fn plan(bundle: &Bundle<'_>, flow: &Flow, header_len: usize) -> Result<Plan, Discard> {
         // Any SA that cannot take the packet refuses it before the first one has spent a sequence number on it.
         for sa in bundle {
             if !sa.state().carries_traffic() {
@@ -330,7 +337,7 @@ impl<'g> Outbound<'g> {
                 return Err(Discard::TxBadBundle);
             }
         }
-        plan::plan(steps(bundle), flow.len, flow.header_len, family(flow))
+        plan::plan(steps(bundle), flow.len, header_len, family(flow))
     }
 
     /// With sysctl `icmp`, tells the sender of a packet that will have to be fragmented what would fit.
@@ -385,9 +392,9 @@ impl<'g> Outbound<'g> {
             }
             sa.count(packet.len());
         }
-        match bundle.last() {
-            Some(sa) if in_udp(sa) => udp::encap(sa, packet),
-            _ => Ok(()),
+        match bundle.last().and_then(|sa| Some((sa, udp::marker_len(sa)?))) {
+            Some((sa, marker)) => udp::encap(sa, marker, packet),
+            None => Ok(()),
         }
     }
 
@@ -448,16 +455,11 @@ impl<'g> Outbound<'g> {
 
 /// What the bundle does to a packet, in order.
 fn steps<'a>(bundle: &'a Bundle<'_>) -> impl Iterator<Item = Step> + 'a {
-    let udp = bundle.last().is_some_and(|sa| in_udp(sa));
+    let marker = bundle.last().and_then(|sa| udp::marker_len(sa));
     bundle
         .iter()
         .filter_map(|sa| sa.fixed.xform.step(sa))
-        .chain(udp.then_some(Step::Udp))
-}
-
-/// Whether what the SA makes is sent in UDP.
-fn in_udp(sa: &Sa) -> bool {
-    sa.fixed.nat_kind == natt_type::NON_ESP && matches!(sa.fixed.xform, Xform::Esp(_))
+        .chain(marker.map(Step::Udp))
 }
 
 fn family(flow: &Flow) -> Family {

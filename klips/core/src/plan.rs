@@ -27,8 +27,8 @@ pub enum Step {
     Ah(usize),
     /// IPComp. Planned as if it left the packet as it is: it never makes one longer.
     Comp,
-    /// A UDP header in front of ESP.
-    Udp,
+    /// A UDP header in front of ESP, and so many bytes of marker behind it.
+    Udp(usize),
 }
 
 /// The room that a packet needs.
@@ -102,9 +102,10 @@ pub fn plan(
                 payload_len = payload_len.saturating_add(head);
             }
             Step::Comp => {}
-            Step::Udp => {
-                headroom = headroom.saturating_add(udp::HEADER_LEN);
-                payload_len = payload_len.saturating_add(udp::HEADER_LEN);
+            Step::Udp(marker_len) => {
+                let head = udp::HEADER_LEN.saturating_add(marker_len);
+                headroom = headroom.saturating_add(head);
+                payload_len = payload_len.saturating_add(head);
             }
         }
     }
@@ -265,7 +266,8 @@ mod tests {
         assert_eq!(outer(&[TUNNEL, Step::Ah(16)]), 20 + 28 + 84);
         assert_eq!(outer(&[Step::Ah(16)]), 28 + 84);
         assert_eq!(outer(&[Step::Ipip(Family::V6), Step::Ah(16)]), 40 + 32 + 84);
-        assert_eq!(outer(&[TUNNEL, Step::Comp, AES_SHA1, Step::Udp]), 152 + 8);
+        assert_eq!(outer(&[TUNNEL, Step::Comp, AES_SHA1, Step::Udp(0)]), 152 + 8);
+        assert_eq!(outer(&[TUNNEL, AES_SHA1, Step::Udp(8)]), 152 + 16);
         let inner_v6 = plan([Step::Ah(16)], 84, 40, Family::V6).unwrap();
         assert_eq!(inner_v6.total_len, 84 + 32);
     }

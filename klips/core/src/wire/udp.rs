@@ -16,6 +16,9 @@ pub const TCP: u8 = 6;
 /// IP protocol number of UDP.
 pub const UDP: u8 = 17;
 
+/// Zero bytes between UDP and ESP in the drafts of RFC 3948, where an IKE message has its cookie.
+pub const NON_IKE_MARKER: usize = 8;
+
 /// A UDP header in front of ESP (RFC 3948).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encap {
