@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""ESP packets sealed and opened, by the RFCs and with OpenSSL, for most suites of `suites`."""
+"""ESP and AH packets made and verified, by the RFCs and with OpenSSL, for most suites of `suites`."""
 
 import hmac
 import os
@@ -36,31 +36,35 @@ def trailer(size, block, next_header):
 class EspCrypt:
     """One SA as its peer sees it."""
 
-    def __init__(self, suite, keys):
-        self.suite, (self._key, self._auth_key) = suite, keys
+    def __init__(self, suite, keys, esn=False):
+        self.suite, (self._key, self._auth_key), self._esn = suite, keys, esn
         self.iv_len, self.icv_len = suite.iv_bits // 8, suite.icv_bits // 8
         self.block = max(4, self.iv_len if suite.xfrm_cipher in _CBC else 4)
 
     def seal(self, spi, sequence, payload, next_header=4):
-        """An ESP packet with a random IV."""
+        """An ESP packet with a random IV; `sequence` has 64 bits if the SA has."""
         text = payload + trailer(len(payload), self.block, next_header)
-        head, iv = struct.pack("!II", spi, sequence), os.urandom(self.iv_len)
+        high, low = divmod(sequence, 1 << 32)
+        head, iv = struct.pack("!II", spi, low), os.urandom(self.iv_len)
         if self.suite.aead:
-            return head + iv + self._aead(head, iv, text, True)
+            return head + iv + self._aead(head, high, iv, text, True)
         covered = head + iv + self._cipher(iv, text, True)
-        return covered + self._icv(covered)
+        return covered + self._icv(covered, high)
 
-    def open(self, packet):
-        """The text inside, padding and all. openssl.Refused: the ICV is wrong."""
+    def open(self, packet, high=0):
+        """The text inside, padding and all; `high` is the upper half of its sequence number. openssl.Refused: the ICV is
+        wrong."""
         head, iv, sealed = packet[:8], packet[8:8 + self.iv_len], packet[8 + self.iv_len:]
         if self.suite.aead:
-            return self._aead(head, iv, sealed, False)
+            return self._aead(head, high, iv, sealed, False)
         covered, icv = packet[:-self.icv_len], packet[-self.icv_len:]
-        if icv != self._icv(covered):
+        if icv != self._icv(covered, high):
             raise openssl.Refused("ICV")
         return self._cipher(iv, sealed[:-self.icv_len], False)
 
-    def _icv(self, covered):
+    def _icv(self, covered, high):
+        if self._esn:
+            covered += struct.pack("!I", high)
         return mac(self.suite.xfrm_auth, self._auth_key, covered)[:self.icv_len]
 
     def _cipher(self, iv, text, encrypt):
@@ -72,7 +76,9 @@ class EspCrypt:
             return openssl.cipher(f"AES-{len(key) * 8}-CTR", key, nonce + iv + b"\0\0\0\1", text, encrypt)
         return openssl.cipher(_CBC[name].format(len(key) * 8), key, iv, text, encrypt)
 
-    def _aead(self, head, iv, text, encrypt):
+    def _aead(self, head, high, iv, text, encrypt):
+        if self._esn:
+            head = head[:4] + struct.pack("!I", high) + head[4:]
         name, salt_len = _AEAD[self.suite.xfrm_cipher]
         key, nonce = self._key[:-salt_len], self._key[-salt_len:] + iv
         name = name.format(len(key) * 8)
@@ -84,3 +90,33 @@ class EspCrypt:
         text, tag = text[:-self.icv_len], text[-self.icv_len:]
         openssl.aead(name, key, nonce, head + iv + text, tag, self.icv_len, False)
         return text
+
+
+class Ah:
+    """One SA of AH (RFC 4302) as its peer sees it, for IPv4 without options."""
+
+    def __init__(self, name, key, icv_len, esn=False):
+        self._name, self._key, self._esn = name, key, esn
+        self.icv_len, self.len = icv_len, 12 + icv_len
+
+    def seal(self, header, spi, sequence, payload, next_header):
+        """AH and the payload behind an IP header, which has everything but its length right."""
+        high, low = divmod(sequence, 1 << 32)
+        head = struct.pack("!BBHII", next_header, self.len // 4 - 2, 0, spi, low)
+        header = header[:2] + struct.pack("!H", len(header) + self.len + len(payload)) + header[4:]
+        return head + self._icv(header, head, payload, high) + payload
+
+    def open(self, packet, high=0):
+        """Next header and payload of an IPv4 packet. openssl.Refused: the ICV is wrong."""
+        header, head, payload = packet[:20], packet[20:32], packet[20 + self.len:]
+        if packet[32:20 + self.len] != self._icv(header, head, payload, high):
+            raise openssl.Refused("ICV")
+        return head[0], payload
+
+    def _icv(self, header, head, payload, high):
+        # TOS, flags and offset, TTL and checksum may change on the way.
+        header = header[:1] + b"\0" + header[2:6] + b"\0\0\0" + header[9:10] + b"\0\0" + header[12:]
+        covered = header + head + bytes(self.icv_len) + payload
+        if self._esn:
+            covered += struct.pack("!I", high)
+        return mac(self._name, self._key, covered)[:self.icv_len]

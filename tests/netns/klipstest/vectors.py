@@ -20,6 +20,8 @@ class Packet:
     payload: bytes
     next_header: int
     icv_len: int = 0
+    # Its sequence number is the lower half of one of 64 bits, the upper half being 0.
+    esn: bool = False
 
 
 _AES_PING = _hex("90d382b410eeba7ad938c46cec1a82bf")
@@ -62,7 +64,8 @@ PACKETS = [
         45000054 a6f20000 4001e778 c6336405 c0000205 08005b7a 3a080000 553bec10
         00073627 08090a0b 0c0d0e0f 10111213 14151617 18191a1b 1c1d1e1f 20212223
         24252627 28292a2b 2c2d2e2f 30313233 34353637"""), 4, 16),
-    # The packets for RFC 4106 and RFC 4543 are whole IPv4 packets inside, but the trailer calls them ICMP.
+    # The packets for RFC 4106 and RFC 4543 are whole IPv4 packets inside, but the trailer calls them ICMP. Left out: case 4,
+    # whose SPI is 0, and those of 64-bit sequence numbers that begin with more than 0, as no receiver can find that out.
     Packet("draft-mcgrew-gcm-test case 2 (RFC 4106)", 20, _hex("feffe9928665731c6d6a8f9467308308 cafebabe"), _hex("""
         0000a5f8 0000000a facedbad decaf888
         deb22cd9 b07c72c1 6e3a65be eb8df304 a5a5897d 33ae530f 1ba76d5d 114d2a5c
@@ -85,6 +88,18 @@ PACKETS = [
         315b2745 2144cc77 95457b96 52037f53 18027b5b 4cd7a636"""), _hex("""
         45000028 a4ad4000 40067880 0a01038f 0a010612 802306b8 cb712602 dd6bb03e
         501016d0 7568"""), 1, 16),
+    Packet("draft-mcgrew-gcm-test case 8 (RFC 4106), ESN", 20, _hex("abbccddef00112233445566778899aab decaf888"), _hex("""
+        00000100 00000001 cafedeba ceface74
+        18a6fd42 f72cbf4a b2a2ea90 1f73d814 e3e7f243 d95412e1 c349c1d2 fbec168f
+        9190feeb af2cb019 84e65863 965d7472 b79da345 e0e78019 1f0d2f0e 0f496c22
+        6f2127b2 7db35724 e7845d68 651f57e6 5f354f75 ff170157 69623436"""), _hex("""
+        45000049 33ba0000 7f119106 c3fb1d10 c2b1d326 c02831ce 0035dd7b 800302d5
+        00004e20 001e8c18 d75b81dc 91baa047 6b91b924 b280389d 92c963ba c046ec95
+        9b6266c0 4722b149 23"""), 1, 16, True),
+    Packet("draft-mcgrew-gcm-test case 13 (RFC 4106), ESN", 20, _hex("abbccddef00112233445566778899aab decaf888"), _hex("""
+        00000100 00000001 cafedeba ceface74
+        29c9fc69 a197d038 ccdd14e2 ddfcaa05 43332164 41250352 4303ed3c 6c5f2838
+        43af8c3e"""), _hex("746f0162 65016f72 016e6f74 01746f01 6265"), 1, 16, True),
     Packet("draft-mcgrew-gcm-test, GMAC (RFC 4543)", 23, _hex("4c80cdefbb5d10da906ac73c3613a634 22433c64"), _hex("""
         00004321 00000007 00000000 00000000
         45000030 da3a0000 8001df3b c0a80005 c0a80001 0800c6cd 02000700 61626364
