@@ -9,6 +9,7 @@ use crate::{
     kapi::{lock::BhLock, time, work::Run},
     pfkey,
     sadb::sa::{Limit, Sa},
+    trap,
 };
 use heapless::Deque;
 use kernel::{prelude::*, sync::Arc};
@@ -91,12 +92,12 @@ impl Run for Events {
     fn run(&self) -> Option<u32> {
         self.report_limits();
         self.report_moves();
-        self.set_traps();
+        let traps = self.set_traps();
         let now = time::uptime_secs();
         let mut control = self.tables.control.lock();
         let next = self.expire_due(&mut control, now);
         let holds = self.tend_holds(&mut control, now);
-        [next, holds].into_iter().flatten().min()
+        [traps, next, holds].into_iter().flatten().min()
     }
 }
 
@@ -154,10 +155,13 @@ impl Events {
         Some(u32::try_from(next.saturating_sub(now).max(1)).unwrap_or(u32::MAX))
     }
 
-    /// Puts a hold in the place of every trap that was sprung, and asks key daemons.
-    fn set_traps(&self) {
+    /// Puts a hold in the place of every trap that was sprung, and asks key daemons. Returns when to look again.
+    ///
+    /// No more of them than wait at most: what has a deadline is not to wait for the end of a flood.
+    fn set_traps(&self) -> Option<u32> {
         let tables = &self.tables;
-        while let Some((selector, trap, src, dst)) = tables.traps.next() {
+        for _ in 0..trap::PENDING {
+            let (selector, trap, src, dst) = tables.traps.next()?;
             let hold = self.set_trap(&HoldRecord {
                 selector,
                 trap,
@@ -169,13 +173,18 @@ impl Events {
             let pair = tables.traps.finish(&selector);
             match hold {
                 Outcome::Holds(eroute) => match &eroute.hold {
-                    Some(hold) => tables.evict(hold.adopt(pair).len()),
+                    Some(hold) => match hold.adopt(pair) {
+                        Ok(rest) => tables.evict(rest.len()),
+                        // A key daemon was faster.
+                        Err(pair) => pair.resend(tables),
+                    },
                     None => tables.evict(pair.len()),
                 },
                 Outcome::Resend => pair.resend(tables),
                 Outcome::Lost => tables.evict(pair.len()),
             }
         }
+        Some(0)
     }
 
     fn set_trap(&self, sprung: &HoldRecord) -> Outcome {

@@ -101,9 +101,13 @@ impl Hold {
         })
     }
 
-    /// Adds what waited for the hold to be made: it is older than what came since. Returns what there was no place for.
-    pub(crate) fn adopt(&self, older: Pair) -> Pair {
+    /// Adds what waited for the hold to be made: it is older than what came since. Returns what there was no place for;
+    /// `Err` hands all of it back: the hold is over, look again.
+    pub(crate) fn adopt(&self, older: Pair) -> core::result::Result<Pair, Pair> {
         self.0.with(|state| {
+            if state.closed {
+                return Err(older);
+            }
             let mut rest = Pair::default();
             if state.pair.first.is_none() {
                 state.pair.first = older.first;
@@ -115,7 +119,7 @@ impl Hold {
             } else {
                 rest.last = older.last;
             }
-            rest
+            Ok(rest)
         })
     }
 

@@ -17,7 +17,7 @@ use kernel::{prelude::*, sync::Arc};
 use klips_core::{eroute::Selector, pfkey::ext::Endpoint};
 
 /// How many traps can be sprung before the worker gets to them. A power of two.
-const PENDING: usize = 64;
+pub(crate) const PENDING: usize = 64;
 
 /// A sprung trap.
 pub(crate) struct Sprung {

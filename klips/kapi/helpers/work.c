@@ -15,7 +15,7 @@ void klips_schedule_now(struct delayed_work *work)
 
 void klips_schedule_in(struct delayed_work *work, unsigned int secs)
 {
-	queue_delayed_work(system_percpu_wq, work, secs * HZ);
+	queue_delayed_work(system_percpu_wq, work, (unsigned long)secs * HZ);
 }
 
 void klips_local_bh_disable(void)
