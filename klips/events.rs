@@ -249,10 +249,8 @@ impl Events {
         let now = time::uptime_secs();
         self.bucket.with(|bucket| {
             if bucket.second != now {
-                *bucket = Bucket {
-                    second: now,
-                    used: 0,
-                };
+                bucket.second = now;
+                bucket.used = 0;
             }
             let may = bucket.used < rate;
             bucket.used = bucket.used.saturating_add(u64::from(may));
@@ -260,8 +258,15 @@ impl Events {
         })
     }
 
-    /// Asks again for holds whose ACQUIRE seems lost, and reaps those that nobody answered. Returns when to look again.
+    /// Asks again for holds whose ACQUIRE seems lost, and reaps those that nobody answered; all of them once in a second.
+    /// Returns when to look again.
     fn tend_holds(&self, control: &mut Control, now: u64) -> Option<u32> {
+        let looked = self
+            .bucket
+            .with(|bucket| core::mem::replace(&mut bucket.looked, now));
+        if looked == now {
+            return (control.eroutes.holds() > 0).then_some(1);
+        }
         let sysctl = &self.tables.sysctl;
         let (retry, lifetime) = (sysctl.hold_retry(), sysctl.hold_lifetime());
         let mut last = None;
@@ -296,9 +301,11 @@ enum Outcome {
     Lost,
 }
 
-/// ACQUIREs sent in one second.
+/// What is done so often in a second: ACQUIREs, and a look at all holds.
 #[derive(Default)]
 struct Bucket {
     second: u64,
     used: u64,
+    /// The second of the last look.
+    looked: u64,
 }
