@@ -20,7 +20,7 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test guest bench-core check fmt clippy doc clean help
+.PHONY: all modules tools install uninstall demo test test-scale guest bench-core check fmt clippy doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -49,6 +49,10 @@ demo:
 ## test: the host tests, then the tests in a guest
 test:
 	$(quiet)tests/run
+
+## test-scale: 1,000,000 eroutes and 100,000 SAs, and a flood of 1,000,000 host pairs into a trap; takes its time
+test-scale:
+	$(quiet)tests/scale
 
 ## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
 guest:

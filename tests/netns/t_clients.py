@@ -11,7 +11,7 @@ import struct
 from klipstest import client
 from klipstest.netns import Netns
 from klipstest.pfkey import (
-    ADD, ADDFLOW, AH, COMP, DELETE, DELFLOW, DST, DST2, DST_FLOW, DST_MASK, ESP, FLUSH, GET, GRPSA, IPIP,
+    ADD, ADDFLOW, AH, COMP, DELETE, DST, DST2, DST_FLOW, DST_MASK, ESP, FLUSH, GET, GRPSA, IPIP,
     LIFETIME_CURRENT, MATURE, REGISTER, SA, SA2, SATYPE2, SRC, SRC_FLOW, SRC_MASK, Message, PfKey, add, clear_flows,
     message)
 from klipstest.tap import case, check, contains, end, equal
@@ -25,8 +25,7 @@ GET finds the SA. KLIPS looked under protocol 0 and never did; libreswan's daemo
   and went on.
 The port 500 in the SA's address, from Openswan's daemon, is neither kept nor told: it means nothing.
 References from Openswan's daemon that no SA can have (0xffff0001) count as none; the answer tells a good one.
-REGISTER for ESP lists ciphers that KLIPS had not (AES-GCM, 20) and none that this module lacks. For AH and COMP the list
-  is empty: such SAs are not there yet, and the daemon does not offer them.
+REGISTER lists algorithms that KLIPS had not, and none that the running kernel lacks.
 FLUSH and the clearing of eroutes are heard by everybody, as ever; nothing that waits in a hold leaks.
 """
 

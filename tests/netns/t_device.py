@@ -3,10 +3,12 @@
 
 import json
 import socket
+import sys
 import threading
+import time
 
 from klipstest.counters import Watch
-from klipstest.netns import Netns
+from klipstest.netns import Netns, stop
 from klipstest.packet import Esp, Sniffer, Wire, udp
 from klipstest.pfkey import ESP, UPDATE, PfKey, add
 from klipstest.suites import BY_NAME
@@ -238,6 +240,28 @@ with case("the same for what comes in: what was taken is not taken again"):
     equal(list(watch.rose()), ["rx_replayed"], "discarded packets")
     back.close()
     ping(topology.hostB, HOST_A)
+
+with case("the same in the midst of traffic, again and again: no number comes twice"):
+    watch, numbers, updates = Watch(gw), [], 0
+    pouring = topology.hostA.start(sys.executable, "-c", f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    s.sendto(bytes(50), ("{HOST_B}", 9))
+""")
+    try:
+        deadline = time.monotonic() + 20
+        while (len(numbers) < 500 or updates < 50) and time.monotonic() < deadline:
+            equal(update(out), 0, "errno of UPDATE")
+            updates += 1
+            numbers += [Esp(packet[20:], 16).sequence for packet in on_wire.all() if is_from_a(packet)]
+    finally:
+        stop(pouring)
+    check(len(numbers) >= 100 and updates >= 20, f"only {len(numbers)} packets and {updates} times")
+    equal(len(numbers) - len(set(numbers)), 0, f"numbers that came twice, of {len(numbers)}")
+    # Lost are those that were on their way through the SA that was replaced, no others.
+    check(set(watch.rose()) <= {"tx_sa_not_mature"}, f"discarded packets: {watch.rose()}")
+    on_wire.all(0.2)
 
 with case("UPDATE with another key starts anew"):
     fresh = suite.keys()

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the kernel takes of the memory."""
+
+import time
+
+
+def kernel_memory():
+    """MiB that the kernel has taken, besides what it caches of files and what programs have; MiB in slabs.
+
+    Free pages that a CPU keeps to itself, tens of MiB after a large clearing, count as free."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        table = {name: int(rest.split()[0]) / 1024 for name, _, rest in (line.partition(":") for line in file)}
+    with open("/proc/zoneinfo", encoding="ascii") as file:
+        kept = sum(int(line.split()[1]) for line in file if line.split()[0] == "count:") / 256
+    others = ("MemFree", "Buffers", "Cached", "AnonPages")
+    return table["MemTotal"] - kept - sum(table[name] for name in others), table["Slab"]
+
+
+def settled(seconds=20):
+    """What `kernel_memory` says once nothing is being freed any more."""
+    deadline = time.monotonic() + seconds
+    before, now = None, kernel_memory()
+    while time.monotonic() < deadline and (before is None or abs(now[0] - before[0]) > 0.5):
+        time.sleep(0.3)
+        before, now = now, kernel_memory()
+    return now
