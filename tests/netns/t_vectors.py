@@ -4,11 +4,12 @@
 import os
 import socket
 import struct
+import zlib
 
 from klipstest import espcrypt
 from klipstest.counters import Watch
 from klipstest.packet import ESP, Sniffer, Wire, ipv4, udp
-from klipstest.pfkey import AH, DELETE, DST, IPIP, PfKey, SRC, add, addflow, address, flow, group, message, sa
+from klipstest.pfkey import AH, COMP, DELETE, DST, IPIP, PfKey, SRC, add, addflow, address, flow, group, message, sa
 from klipstest.pfkey import ESP as SATYPE_ESP
 from klipstest.suites import BY_NAME, SUITES
 from klipstest.tap import Failure, case, check, end, equal, until
@@ -16,7 +17,7 @@ from klipstest.topology import A, B, HOST_A, HOST_B, Klips, Topology
 from klipstest.vectors import BLOCKS, MACS, PACKETS, STREAMS
 
 TUN = 0x1000
-PROTO_AH = 51
+PROTO_AH, PROTO_COMP = 51, 108
 # The flag of an SA for sequence numbers of 64 bits.
 ESN = 0x400
 
@@ -219,6 +220,31 @@ for number, (name, key_len, icv_len) in AH_NAMES.items():
                 packet = peer.seal(ipv4(B, A, PROTO_AH, b"", ident=1), 0x2002, octets + 1, payload, 17)
                 discarded(spoilt(packet), "rx_icv_failed", PROTO_AH)
                 arrives(packet, 17, payload, PROTO_AH)
+
+# IPComp.
+
+TEXT = b"KLIPS " * 100
+
+with case("IPComp: zlib inflates what is sent"), Sas(B, 0x1003, satype=COMP, encrypt=2):
+    inner = ipv4(HOST_A, HOST_B, 17, udp(1, 9, TEXT))
+    packet = sent(inner, PROTO_COMP)
+    equal(packet[:4], struct.pack("!BBH", 4, 0, 0x1003), "next header, flags and CPI")
+    check(len(packet) < len(inner) // 2, f"{len(packet)} bytes for {len(inner)}")
+    text = zlib.decompress(packet[4:], -15)
+    check(len(text) == len(inner) and same(text, inner), f"{text.hex()} is inside")
+
+suite = BY_NAME["aes128-gcm"]
+keys = suite.keys()
+peer = espcrypt.EspCrypt(suite, keys)
+
+with case("IPComp in ESP: what zlib has deflated is taken in"), Sas(A, 0x2001, False, encrypt=20, enc_key=keys[0]):
+    ask(add(COMP, A, 0x2003, encrypt=2))
+    ask(group((COMP, A, 0x2003), (SATYPE_ESP, A, 0x2001)))
+    for level in (0, 1, 9):
+        deflate = zlib.compressobj(level, zlib.DEFLATED, -15)
+        packed = deflate.compress(udp(1, 9, TEXT)) + deflate.flush()
+        header = struct.pack("!BBH", 17, 0, 0x2003)
+        arrives(peer.seal(0x2001, level + 1, header + packed, PROTO_COMP), 17, udp(1, 9, TEXT))
 
 pk.close()
 topology.delete()
