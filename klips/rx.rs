@@ -18,8 +18,7 @@ use crate::{
     sadb::{sa::Sa, MAX_GROUP, SMALL_REFS},
     sysctl::klips_debug,
     xform::{
-        comp, ipip,
-        high_half,
+        comp, high_half, ipip,
         udp::{self, Ports},
         Xform,
     },

@@ -392,7 +392,10 @@ impl<'g> Outbound<'g> {
             }
             sa.count(packet.len());
         }
-        match bundle.last().and_then(|sa| Some((sa, udp::marker_len(sa)?))) {
+        match bundle
+            .last()
+            .and_then(|sa| Some((sa, udp::marker_len(sa)?)))
+        {
             Some((sa, marker)) => udp::encap(sa, marker, packet),
             None => Ok(()),
         }

@@ -18,8 +18,8 @@ use klips_core::{
         errno::Errno,
         ext::{self, SarefPair, SpiRange},
         reply::{self, SaReport},
-        types::flags,
         request::{FlushScope, GetSpi, NatT, SaParams, SaRef},
+        types::flags,
     },
     sa::{
         alg::{ah_suite, comp_driver, AlgError, Job},

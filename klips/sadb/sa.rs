@@ -452,4 +452,3 @@ impl Keyed for Sa {
         h ^ (h >> 32)
     }
 }
-

@@ -154,9 +154,7 @@ impl Comp {
         let plain = out.get(..len).ok_or(Discard::RxDecompressFailed)?;
         let total_len = view.header_len + len;
         let more = total_len.saturating_sub(packet.len());
-        packet
-            .make_room(0, more)
-            .map_err(|_| Discard::RxNoMemory)?;
+        packet.make_room(0, more).map_err(|_| Discard::RxNoMemory)?;
         packet.put(more).map_err(|_| Discard::RxNoMemory)?;
         packet.trim(total_len);
         packet

@@ -250,9 +250,7 @@ impl Esp {
         packet.trim(view.total_len);
         let mut iv = [0u8; MAX_IV];
         let bytes = packet.bytes_mut();
-        let body = bytes
-            .get(view.header_len..)
-            .ok_or(Discard::RxBadLength)?;
+        let body = bytes.get(view.header_len..).ok_or(Discard::RxBadLength)?;
         let (header, _) = esp::EspHeader::parse(body).map_err(|_| Discard::RxTruncated)?;
         iv.get_mut(..self.suite.iv_len)
             .zip(body.get(esp::HEADER_LEN..head))

@@ -130,8 +130,7 @@ pub fn largest_inner<I: IntoIterator<Item = Step>>(
     family: Family,
 ) -> usize {
     // Padding repeats after a cipher's block, at most 256: the answer is close below the first guess.
-    let fits =
-        |len: usize| matches!(plan(steps(), len, header_len, family), Ok(p) if p.total_len <= phys_mtu);
+    let fits = |len: usize| matches!(plan(steps(), len, header_len, family), Ok(p) if p.total_len <= phys_mtu);
     let Ok(bare) = plan(steps(), header_len, header_len, family) else {
         return 0;
     };
@@ -180,7 +179,10 @@ mod tests {
                 );
             }
         }
-        assert_eq!(largest_inner(|| [TUNNEL, DES3_MD5], 1500, 20, Family::V4), 1446);
+        assert_eq!(
+            largest_inner(|| [TUNNEL, DES3_MD5], 1500, 20, Family::V4),
+            1446
+        );
         assert_eq!(largest_inner(|| [TUNNEL, GCM], 60, 20, Family::V4), 0);
     }
 
@@ -231,7 +233,9 @@ mod tests {
     fn what_fits_the_classic_mtu_fits_an_ethernet() {
         for esp in [DES3_MD5, AES_SHA1, AES_SHA2, GCM] {
             for len in 1400..=1500 {
-                let mtu = plan([TUNNEL, esp], len, 20, Family::V4).unwrap().inner_mtu(1500);
+                let mtu = plan([TUNNEL, esp], len, 20, Family::V4)
+                    .unwrap()
+                    .inner_mtu(1500);
                 let fits = plan([TUNNEL, esp], mtu, 20, Family::V4).unwrap();
                 assert!(
                     fits.total_len <= 1500,
@@ -266,7 +270,10 @@ mod tests {
         assert_eq!(outer(&[TUNNEL, Step::Ah(16)]), 20 + 28 + 84);
         assert_eq!(outer(&[Step::Ah(16)]), 28 + 84);
         assert_eq!(outer(&[Step::Ipip(Family::V6), Step::Ah(16)]), 40 + 32 + 84);
-        assert_eq!(outer(&[TUNNEL, Step::Comp, AES_SHA1, Step::Udp(0)]), 152 + 8);
+        assert_eq!(
+            outer(&[TUNNEL, Step::Comp, AES_SHA1, Step::Udp(0)]),
+            152 + 8
+        );
         assert_eq!(outer(&[TUNNEL, AES_SHA1, Step::Udp(8)]), 152 + 16);
         let inner_v6 = plan([Step::Ah(16)], 84, 40, Family::V6).unwrap();
         assert_eq!(inner_v6.total_len, 84 + 32);
@@ -274,9 +281,21 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!(plan([TUNNEL], 65500, 20, Family::V4).unwrap().total_len, 65520);
-        assert_eq!(plan([TUNNEL], 65501, 20, Family::V4), Err(Discard::TxTooBig));
-        assert_eq!(plan([TUNNEL, GCM], usize::MAX, 20, Family::V4), Err(Discard::TxTooBig));
-        assert_eq!(plan([TUNNEL], 19, 20, Family::V4), Err(Discard::TxBadInnerHeader));
+        assert_eq!(
+            plan([TUNNEL], 65500, 20, Family::V4).unwrap().total_len,
+            65520
+        );
+        assert_eq!(
+            plan([TUNNEL], 65501, 20, Family::V4),
+            Err(Discard::TxTooBig)
+        );
+        assert_eq!(
+            plan([TUNNEL, GCM], usize::MAX, 20, Family::V4),
+            Err(Discard::TxTooBig)
+        );
+        assert_eq!(
+            plan([TUNNEL], 19, 20, Family::V4),
+            Err(Discard::TxBadInnerHeader)
+        );
     }
 }

@@ -354,13 +354,7 @@ impl Packet {
     }
 
     /// As [`Packet::route4`], for IPv6.
-    pub(crate) fn route6(
-        self,
-        net: &Net,
-        dst: Ipv6Addr,
-        proto: u8,
-        port: &Port,
-    ) -> Result<Routed> {
+    pub(crate) fn route6(self, net: &Net, dst: Ipv6Addr, proto: u8, port: &Port) -> Result<Routed> {
         let dst = dst.octets();
         // SAFETY: By the type invariants of all three; the address is 16 bytes.
         super::to_result(unsafe {

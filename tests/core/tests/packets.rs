@@ -28,7 +28,13 @@ fn rfc_3602_transport_mode() {
 
     let flow = classify(&packet).unwrap();
     assert_eq!((flow.proto, flow.len, flow.header_len), (1, 84, 20));
-    let room = plan([AES_CBC], flow.len, flow.header_len, klips_core::addr::Family::V4).unwrap();
+    let room = plan(
+        [AES_CBC],
+        flow.len,
+        flow.header_len,
+        klips_core::addr::Family::V4,
+    )
+    .unwrap();
     assert_eq!(
         room,
         Plan {
@@ -81,7 +87,13 @@ fn rfc_3602_transport_mode() {
 fn rfc_3602_tunnel_mode() {
     let inner = hex("45000054 09040000 4001f988 c0a87b03 c0a87bc8");
     assert_eq!(checksum(&inner), 0);
-    let room = plan([Step::Ipip(klips_core::addr::Family::V4), AES_CBC], 84, 20, klips_core::addr::Family::V4).unwrap();
+    let room = plan(
+        [Step::Ipip(klips_core::addr::Family::V4), AES_CBC],
+        84,
+        20,
+        klips_core::addr::Family::V4,
+    )
+    .unwrap();
     assert_eq!(
         room,
         Plan {

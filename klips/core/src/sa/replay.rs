@@ -206,7 +206,10 @@ impl Window {
             .saturating_sub(u64::from(self.size).saturating_sub(1));
         if here < oldest {
             here.saturating_add(HALF)
-        } else if here.checked_sub(HALF).is_some_and(|before| before >= oldest) {
+        } else if here
+            .checked_sub(HALF)
+            .is_some_and(|before| before >= oldest)
+        {
             here.wrapping_sub(HALF)
         } else {
             here

@@ -154,9 +154,7 @@ fn zero_v4(header: &mut [u8]) -> Result<(), WireError> {
         if kind != NOP && len < 2 {
             return Err(WireError::BadLength);
         }
-        let (option, tail) = rest
-            .split_at_mut_checked(len)
-            .ok_or(WireError::BadLength)?;
+        let (option, tail) = rest.split_at_mut_checked(len).ok_or(WireError::BadLength)?;
         match kind {
             LOOSE_ROUTE | STRICT_ROUTE => return Err(WireError::BadLength),
             NOP | SECURITY | EXTENDED_SECURITY | COMMERCIAL_SECURITY | ROUTER_ALERT
@@ -194,9 +192,7 @@ fn zero_v6(header: &mut [u8]) -> Result<(), WireError> {
         .ok_or(WireError::Truncated)?;
     while !rest.is_empty() {
         let (following, len) = ipv6::extension(rest)?;
-        let (extension, tail) = rest
-            .split_at_mut_checked(len)
-            .ok_or(WireError::BadLength)?;
+        let (extension, tail) = rest.split_at_mut_checked(len).ok_or(WireError::BadLength)?;
         match next {
             HOP_BY_HOP | DESTINATION => zero_options(extension.get_mut(2..).unwrap_or(&mut []))?,
             // Segments left: a route that is not used up.
@@ -217,9 +213,7 @@ fn zero_options(mut rest: &mut [u8]) -> Result<(), WireError> {
             PAD1 => 1,
             _ => usize::from(*rest.get(1).ok_or(WireError::BadLength)?).wrapping_add(2),
         };
-        let (option, tail) = rest
-            .split_at_mut_checked(len)
-            .ok_or(WireError::BadLength)?;
+        let (option, tail) = rest.split_at_mut_checked(len).ok_or(WireError::BadLength)?;
         if kind & MAY_CHANGE != 0 {
             option.get_mut(2..).unwrap_or(&mut []).fill(0);
         }
@@ -321,7 +315,11 @@ mod tests {
         let route = |left| v6_with(43, &[51, 0, 2, left, 0, 0, 0, 0]);
         assert_eq!(zero_mutable(&mut route(0)), Ok(()));
         assert_eq!(zero_mutable(&mut route(1)), Err(WireError::BadLength));
-        for wrong in [&[51, 1, 0, 0, 0, 0, 0, 0][..], &[51, 0, 5, 9, 0, 0, 0, 0], &[51, 0, 0]] {
+        for wrong in [
+            &[51, 1, 0, 0, 0, 0, 0, 0][..],
+            &[51, 0, 5, 9, 0, 0, 0, 0],
+            &[51, 0, 0],
+        ] {
             assert!(zero_mutable(&mut v6_with(0, wrong)).is_err(), "{wrong:?}");
         }
         assert!(zero_mutable(&mut v6_with(17, &[0; 8])).is_err());

@@ -153,10 +153,7 @@ mod tests {
         };
         header.write(&mut bytes).unwrap();
         assert_eq!(bytes, [4, 0, 0x12, 0x34, 0xa5, 0xa5]);
-        assert_eq!(
-            CompHeader::parse(&bytes),
-            Ok((header, &[0xa5, 0xa5][..]))
-        );
+        assert_eq!(CompHeader::parse(&bytes), Ok((header, &[0xa5, 0xa5][..])));
         assert_eq!(CompHeader::parse(&bytes[..3]), Err(WireError::Truncated));
         bytes[1] = 1;
         assert_eq!(CompHeader::parse(&bytes), Err(WireError::BadLength));
@@ -166,7 +163,9 @@ mod tests {
     #[test]
     fn thresholds() {
         assert!(!is_worth_trying(6, 89) && is_worth_trying(6, 90));
-        assert!(!is_worth_trying(50, 999) && !is_worth_trying(51, 999) && !is_worth_trying(108, 999));
+        assert!(
+            !is_worth_trying(50, 999) && !is_worth_trying(51, 999) && !is_worth_trying(108, 999)
+        );
         assert_eq!(worthwhile_len(512), 476);
         assert_eq!(worthwhile_len(1600), 1496);
         assert_eq!(worthwhile_len(20), 0);

@@ -81,12 +81,7 @@ impl IpView {
     /// `Truncated` if there is no such header any more, `BadLength` if `total_len` does not cover it or cannot be
     /// expressed. The packet is unchanged then.
     #[inline]
-    pub fn rewrite(
-        &self,
-        packet: &mut [u8],
-        proto: u8,
-        total_len: usize,
-    ) -> Result<(), WireError> {
+    pub fn rewrite(&self, packet: &mut [u8], proto: u8, total_len: usize) -> Result<(), WireError> {
         if total_len < self.header_len {
             return Err(WireError::BadLength);
         }
@@ -101,9 +96,7 @@ impl IpView {
                 if packet.len() < ipv6::HEADER_LEN.max(self.header_len) {
                     return Err(WireError::Truncated);
                 }
-                *packet
-                    .get_mut(self.proto_at)
-                    .ok_or(WireError::Truncated)? = proto;
+                *packet.get_mut(self.proto_at).ok_or(WireError::Truncated)? = proto;
                 ipv6::set_payload_len(packet, len)
             }
         }
@@ -232,10 +225,15 @@ mod tests {
 
     #[test]
     fn ipv4_header_with_options() {
-        let mut packet = vec![0x46, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2];
+        let mut packet = vec![
+            0x46, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2,
+        ];
         packet.extend_from_slice(&[1; 12]);
         let view = parse(&packet, Walk::Insert).unwrap();
-        assert_eq!((view.header_len, view.payload_len(), view.proto), (24, 8, 17));
+        assert_eq!(
+            (view.header_len, view.payload_len(), view.proto),
+            (24, 8, 17)
+        );
         view.rewrite(&mut packet, 50, 40).unwrap();
         assert_eq!((packet[9], &packet[2..4]), (50, &[0, 40][..]));
         assert_eq!(ipv4::checksum(&packet[..24]), 0);
@@ -289,7 +287,10 @@ mod tests {
 
     #[test]
     fn no_cut_panics_or_passes() {
-        let packet = v6(0, &[&[60, 0, 1, 4, 0, 0, 0, 0][..], &[6, 0, 1, 4, 0, 0, 0, 0]].concat());
+        let packet = v6(
+            0,
+            &[&[60, 0, 1, 4, 0, 0, 0, 0][..], &[6, 0, 1, 4, 0, 0, 0, 0]].concat(),
+        );
         for len in 0..packet.len() {
             assert!(parse(&packet[..len], Walk::Find).is_err(), "{len}");
         }

@@ -367,8 +367,10 @@ mod tests {
     #[test]
     fn checksum_with_the_pseudo_header_of_ipv6() {
         // The whole, pseudo-header included, summed in one piece.
-        let (src, dst): (Ipv6Addr, Ipv6Addr) =
-            ("2001:db8::1".parse().unwrap(), "fe80::ffff:2".parse().unwrap());
+        let (src, dst): (Ipv6Addr, Ipv6Addr) = (
+            "2001:db8::1".parse().unwrap(),
+            "fe80::ffff:2".parse().unwrap(),
+        );
         for len in [8_usize, 9, 1400, 1401] {
             let data: Vec<u8> = (0..len).map(|i| (i * 37 + 200) as u8).collect();
             let mut whole = [src.octets(), dst.octets()].concat();
