@@ -133,6 +133,11 @@ impl SadbWriter {
         self.large_ref
     }
 
+    /// Whether an SA has this reference number.
+    pub(crate) fn has_saref(&self, saref: u32) -> bool {
+        self.refs.get(&saref).is_some()
+    }
+
     /// Puts a new SA in. The caller has made sure that its name is free. All or nothing.
     pub(crate) fn insert(&mut self, sa: Arc<Sa>) -> Result {
         let said = sa.said();

@@ -8,7 +8,6 @@ use crate::{
     kapi::rcu::Rcu,
     sadb::sa::Policy,
     sysctl::klips_debug,
-    xform::Xform,
 };
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
@@ -19,6 +18,7 @@ use klips_core::{
         request::{AddAction, AddFlow, DelAction, DelFlow, Flow},
         types::flags,
     },
+    said::SaProto,
 };
 
 /// The selector of a flow: a mask of ones where it names a protocol, and the port masks that came with it.
@@ -91,7 +91,7 @@ fn set_policy(
     let sa = control.sadb.get(&request.said).ok_or(Errno::Enoent)?;
     let tunnel = control
         .sadb
-        .find_in_chain(sa, |sa| matches!(sa.fixed.xform, Xform::Ipip))
+        .find_in_chain(sa, |sa| sa.said().proto == SaProto::Ipip)
         .ok_or(Errno::Enoent)?;
     let policy = Rcu::prepare(Policy {
         key: *selector.key(),

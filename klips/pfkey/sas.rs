@@ -225,8 +225,14 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
         encrypt: params.sa.encrypt,
         auth_key_bits: key_of(params.auth_key).bits,
         enc_key_bits: key_of(params.encrypt_key).bits,
-        flags: params.sa.flags | base.flags,
-        saref: if saref.me != 0 { saref.me } else { base.saref },
+        // There the bit of PFS says "inbound".
+        flags: params.sa.flags & !flags::PFS | base.flags,
+        // A wish for a number that another SA has is none.
+        saref: if saref.me != 0 && !context.control.sadb.has_saref(saref.me) {
+            saref.me
+        } else {
+            base.saref
+        },
         refhim: saref.him,
         window: params.sa.window_size(),
         extended,
@@ -314,6 +320,8 @@ fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<A
         blueprint.saref = old.fixed.saref;
         blueprint.refhim = old.fixed.refhim;
     }
+    // The policy stays, and says whose it is.
+    blueprint.flags |= old.flags() & (flags::INFLOW | flags::POLICYONLY);
     let sa = Sa::new(blueprint).in_band()?;
     // Under one key no number may be sent twice, nor taken twice.
     let goes_on = match (&sa.fixed.xform, &old.fixed.xform) {

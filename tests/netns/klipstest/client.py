@@ -157,3 +157,10 @@ def scan_eroutes(text):
 def algorithms(got):
     """Of the answer to REGISTER, what the daemon will offer its peers: authentication and encryption."""
     return [{alg[0]: alg[1:] for alg in got.algorithms(kind)} for kind in (pfkey.SUPPORTED_AUTH, pfkey.SUPPORTED_ENCRYPT)]
+
+
+def address_of(got, kind):
+    """The address of an address extension, of either family."""
+    body = got.exts[kind]
+    family = struct.unpack_from("=H", body, 4)[0]
+    return socket.inet_ntop(family, body[8:12] if family == socket.AF_INET else body[12:28])
