@@ -125,15 +125,16 @@ impl Ah {
     ) -> Result<[u8; MAX_MAC], Trouble> {
         let len = packet.len();
         let header = packet.bytes().get(..header_len).ok_or(Trouble::Header)?;
-        let kept = Vec::<u8, MAX_IP_HEADER>::from_slice(header).map_err(|_| Trouble::Header)?;
+        let kept = Vec::<u8, MAX_IP_HEADER>::from_slice(header).map_err(|()| Trouble::Header)?;
         if self.extended {
             self.append(packet, high).map_err(|_| Trouble::Memory)?;
         }
         let bytes = packet.bytes_mut();
         let zeroed = ah::zero_mutable(bytes.get_mut(..header_len).unwrap_or(&mut []));
-        let mac = zeroed
-            .map_err(|_| Trouble::Header)
-            .and_then(|()| self.mac.digest(bytes).map_err(|_| Trouble::Crypto));
+        let mac = match zeroed {
+            Ok(()) => self.mac.digest(bytes).map_err(|_| Trouble::Crypto),
+            Err(_) => Err(Trouble::Header),
+        };
         if let Some(header) = bytes.get_mut(..header_len) {
             header.copy_from_slice(&kept);
         }
@@ -204,7 +205,7 @@ impl Ah {
             .get_mut(header_len + ah::HEADER_LEN..)
             .and_then(|rest| rest.get_mut(..self.suite.icv_len))
             .ok_or(Discard::RxNoIcv)?;
-        let found = Vec::from_slice(icv).map_err(|_| Discard::RxNoIcv)?;
+        let found = Vec::from_slice(icv).map_err(|()| Discard::RxNoIcv)?;
         icv.fill(0);
         Ok(found)
     }

@@ -61,9 +61,11 @@ impl Mac {
 
     /// Whether `a` and `b` are the same, found out in a time that depends on their length only.
     pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-        // SAFETY: Both are valid for the length of the shorter one, and it is compared only if they are equally long.
-        a.len() == b.len()
-            && unsafe { raw::klips_same(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) }
+        if a.len() != b.len() {
+            return false;
+        }
+        // SAFETY: Both are valid for that length.
+        unsafe { raw::klips_same(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) }
     }
 }
 

@@ -38,10 +38,10 @@ impl Model {
 fn next(rng: &mut Rng, last: u64) -> u64 {
     match rng.below(20) {
         0 => u64::from(rng.bits() as u32),
-        1 => last.saturating_add(rng.below(200) as u64),
-        2 => last.saturating_sub(rng.below(200) as u64),
-        3..=9 => last.saturating_add(rng.below(5) as u64),
-        _ => last.saturating_sub(rng.below(66) as u64),
+        1 => last.saturating_add(rng.below(200)),
+        2 => last.saturating_sub(rng.below(200)),
+        3..=9 => last.saturating_add(rng.below(5)),
+        _ => last.saturating_sub(rng.below(66)),
     }
 }
 
@@ -116,7 +116,7 @@ fn bitmap_is_what_was_seen() {
         let mut seen = HashSet::new();
         for _ in 0..2000 {
             let seq =
-                window.last().max(64).saturating_add(rng.below(3) as u64) - rng.below(60) as u64;
+                window.last().max(64).saturating_add(rng.below(3)) - rng.below(60);
             if window.advance(seq).is_ok() {
                 seen.insert(seq);
             }
@@ -134,10 +134,10 @@ fn next_wide(rng: &mut Rng, last: u64, size: u16) -> u64 {
     let reach = u64::from(size) + 70;
     match rng.below(40) {
         0 => u64::from(rng.bits() as u32),
-        1 => last.saturating_add(rng.below(3 * reach) as u64),
-        2..=12 => last.saturating_add(rng.below(5) as u64),
-        13..=20 => last.saturating_sub(rng.below(70) as u64),
-        _ => last.saturating_sub(rng.below(reach) as u64),
+        1 => last.saturating_add(rng.below(3 * reach)),
+        2..=12 => last.saturating_add(rng.below(5)),
+        13..=20 => last.saturating_sub(rng.below(70)),
+        _ => last.saturating_sub(rng.below(reach)),
     }
 }
 
