@@ -115,8 +115,7 @@ fn bitmap_is_what_was_seen() {
         let mut window = Window::new(64).unwrap();
         let mut seen = HashSet::new();
         for _ in 0..2000 {
-            let seq =
-                window.last().max(64).saturating_add(rng.below(3)) - rng.below(60);
+            let seq = window.last().max(64).saturating_add(rng.below(3)) - rng.below(60);
             if window.advance(seq).is_ok() {
                 seen.insert(seq);
             }

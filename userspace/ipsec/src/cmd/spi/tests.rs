@@ -114,6 +114,31 @@ fn gcm_sends_one_key() {
 }
 
 #[test]
+fn extended_numbers_are_a_flag_and_want_a_window() {
+    let line = format!("{SAID} --src 10.0.0.1 --esp aes128-gcm --enckey {K20} --replay_window 64");
+    let (plain, extended) = (sent(&line, 7), sent(&format!("{line} --esn"), 7));
+    assert_eq!(plain.len(), extended.len());
+    // In hexadecimal: the second byte of the flags in the SA extension, which follows the header.
+    let flags = 2 * (16 + 13)..2 * (16 + 14);
+    assert_eq!(
+        (&plain[flags.clone()], &extended[flags.clone()]),
+        ("00", "04")
+    );
+    assert_eq!(plain[..flags.start], extended[..flags.start]);
+    assert_eq!(plain[flags.end..], extended[flags.end..]);
+    for line in [
+        format!("{SAID} --esp aes128-gcm --enckey {K20} --esn"),
+        "--said tun0x1234@10.0.0.2 --ip4 --esn --replay_window 64".to_owned(),
+    ] {
+        assert_eq!(
+            complaint(&line),
+            "--esn goes with --replay_window, for ESP and AH",
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn everything_else_has_its_extension() {
     let line = format!(
         "{SAID} --esp aes-sha1-96 --enckey {K16} --authkey {K20} --life hard-bytes=4096,soft-packets=3 --natt nonesp \
@@ -197,10 +222,6 @@ fn bad_values() {
         (
             "--replay_window 4097",
             "Failed -- Illegal window size: arg=4097, replay_window=4097, must be 1 <= size <= 4096.",
-        ),
-        (
-            "--esn",
-            "--esn goes with --replay_window, for ESP and AH",
         ),
         (
             "--replay_window 0",
