@@ -13,7 +13,8 @@
 //! bits, and for nested policies it is the narrowest one. A search costs one probe of an exact hash for each *distinct*
 //! mask, however many eroutes there are.
 //!
-//! For tables that are larger than the caches there is [`search()`], which finds the same, over [`lines`].
+//! For tables that are larger than the caches there is, with the feature `search`, a search that finds the same and reads
+//! less: `search`, over `lines`. The module's table does not use it.
 //!
 //! # Host bits
 //!
@@ -23,7 +24,9 @@
 //! keys that differ in host bits only are the same eroute: [`Selector::same`].
 
 mod key;
+#[cfg(feature = "search")]
 pub mod lines;
+#[cfg(feature = "search")]
 mod search;
 mod shape;
 mod trap;
@@ -31,7 +34,9 @@ mod verdict;
 
 pub use crate::addr::Family;
 pub use key::{Key, Selector};
+#[cfg(feature = "search")]
 pub use lines::Line;
+#[cfg(feature = "search")]
 pub use search::{search, Group, Packed, Shape, Source, MOST_SHAPES};
 pub use shape::{insertion_point, lookup, precedes, source_of};
 pub use trap::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, AcquireEnds, IKE_PORTS};
