@@ -14,7 +14,7 @@ use crate::{
     kapi::net::{
         dev::Device,
         route,
-        skbuff::{Packet, Routed, Skb},
+        skbuff::{Packet, Skb},
     },
     sadb::{Bundle, Sadb},
     sysctl::klips_debug,
@@ -225,37 +225,9 @@ impl<'g> Outbound<'g> {
         }
     }
 
-    /// Sends the packet as it is, through the physical device.
+    /// Sends the packet as it is. The classic module looks its route up without a source.
     fn pass(&self, packet: Packet, flow: &Flow) -> Result<usize, Discard> {
-        let net = self.dev.port().net();
-        let len = packet.len();
-        match (flow.src, flow.dst) {
-            (IpAddr::V4(_), IpAddr::V4(dst)) => {
-                // The classic module looks the route up without a source.
-                let mut routed = packet
-                    .route4(
-                        net,
-                        dst,
-                        Ipv4Addr::UNSPECIFIED,
-                        flow.tos,
-                        flow.proto,
-                        self.phys.port(),
-                    )
-                    .map_err(|_| Discard::TxNoRoute)?;
-                self.check_route(&routed)?;
-                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-                routed.local_out(net).map_err(|_| Discard::TxRefused)?;
-            }
-            (IpAddr::V6(_), IpAddr::V6(dst)) => {
-                let routed = packet.route6(net, dst, flow.proto, self.phys.port());
-                let mut routed = routed.map_err(|_| Discard::TxNoRoute)?;
-                self.check_route(&routed)?;
-                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-                routed.local_out6(net).map_err(|_| Discard::TxRefused)?;
-            }
-            _ => return Err(Discard::TxBadInnerHeader),
-        }
-        Ok(len)
+        self.leave(packet, Ipv4Addr::UNSPECIFIED, flow.dst, flow.tos, flow.proto)
     }
 
     /// Sends the packet through the group that starts with `said`, and then through those that its outer packets lead to.
@@ -265,8 +237,9 @@ impl<'g> Outbound<'g> {
         mut flow: Flow,
         mut said: Said,
     ) -> Result<usize, Discard> {
-        for _ in 0..MAX_GROUPS {
-            packet = self.protect(packet, &flow, &said)?;
+        for group in 0..MAX_GROUPS {
+            // Only the first group's packets have a sender to be told; the others' is this host.
+            packet = self.protect(packet, &flow, &said, group == 0)?;
             match self.lookup_outer(&packet)? {
                 None => return self.emit(packet),
                 Some(further) => (flow, said) = further,
@@ -291,8 +264,14 @@ impl<'g> Outbound<'g> {
         })
     }
 
-    /// Takes the packet through the group that starts with `said`.
-    fn protect(&self, mut packet: Packet, flow: &Flow, said: &Said) -> Result<Packet, Discard> {
+    /// Takes the packet through the group that starts with `said`. `tells`: its sender may be told of the MTU.
+    fn protect(
+        &self,
+        mut packet: Packet,
+        flow: &Flow,
+        said: &Said,
+        tells: bool,
+    ) -> Result<Packet, Discard> {
         let sa = self.ns.sadb.get(said, self.guard).ok_or(Discard::TxNoSa)?;
         let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
         let tunnelled = bundle
@@ -311,8 +290,8 @@ impl<'g> Outbound<'g> {
         };
         let plan = Self::plan(&bundle, flow, header_len)?;
         // In transport mode only TCP is told: it makes its segments shorter. A datagram would come back in fragments.
-        if tunnelled || flow.proto == TCP {
-            self.tell_mtu(&mut packet, flow, &plan, &bundle)?;
+        if tells && (tunnelled || flow.proto == TCP) {
+            self.tell_mtu(&mut packet, flow, header_len, &plan, &bundle)?;
         }
         let link = self.phys.link_reserve();
         packet
@@ -348,6 +327,7 @@ impl<'g> Outbound<'g> {
         &self,
         packet: &mut Packet,
         flow: &Flow,
+        header_len: usize,
         plan: &Plan,
         bundle: &Bundle<'_>,
     ) -> Result<(), Discard> {
@@ -363,7 +343,7 @@ impl<'g> Outbound<'g> {
         if plan.total_len <= phys_mtu && flow.len <= plan.inner_mtu(phys_mtu) {
             return Ok(());
         }
-        let exact = plan::largest_inner(|| steps(bundle), phys_mtu, flow.header_len, family(flow));
+        let exact = plan::largest_inner(|| steps(bundle), phys_mtu, header_len, family(flow));
         let mtu = plan.inner_mtu(phys_mtu).min(exact);
         match flow.src {
             IpAddr::V4(_) if flow.len > mtu => {
@@ -409,49 +389,55 @@ impl<'g> Outbound<'g> {
         Ok(())
     }
 
-    /// A packet that would leave by another device than the physical one might come back here, and again.
-    fn check_route(&self, routed: &Routed) -> Result<(), Discard> {
-        if routed.leads_to(self.phys.port()) {
-            return Ok(());
-        }
-        Err(Discard::TxLoop)
-    }
-
-    /// Routes the outer packet out of the physical device and sends it.
+    /// Forgets the flow inside, and sends the outer packet.
     fn emit(&self, mut packet: Packet) -> Result<usize, Discard> {
         let view = ip::parse(packet.bytes(), Walk::Find).map_err(|_| Discard::TxBadBundle)?;
-        let net = self.dev.port().net();
-        let len = packet.len();
         klips_debug!(
             self.ns,
             Xmit,
-            "emit: {} -> {} proto {} length {len}",
+            "emit: {} -> {} proto {} length {}",
             view.src,
             view.dst,
-            view.proto
+            view.proto,
+            packet.len()
         );
         packet.set_transport_offset(view.header_len);
         packet.scrub_outbound();
-        match (view.src, view.dst) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => {
-                packet.set_protocol(0x0800);
-                let mut routed = packet
-                    .route4(net, dst, src, view.tos, view.proto, self.phys.port())
-                    .map_err(|_| Discard::TxNoRoute)?;
-                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-                self.check_route(&routed)?;
-                routed.local_out(net).map_err(|_| Discard::TxRefused)?;
-            }
-            (IpAddr::V6(_), IpAddr::V6(dst)) => {
-                packet.set_protocol(0x86dd);
-                let routed = packet.route6(net, dst, view.proto, self.phys.port());
-                let mut routed = routed.map_err(|_| Discard::TxNoRoute)?;
-                self.check_route(&routed)?;
-                routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
-                routed.local_out6(net).map_err(|_| Discard::TxRefused)?;
-            }
-            _ => return Err(Discard::TxBadBundle),
+        let (ethertype, src) = match view.src {
+            IpAddr::V4(src) => (0x0800, src),
+            IpAddr::V6(_) => (0x86dd, Ipv4Addr::UNSPECIFIED),
+        };
+        packet.set_protocol(ethertype);
+        self.leave(packet, src, view.dst, view.tos, view.proto)
+    }
+
+    /// Routes the packet by the physical device and sends it. `src` counts for the route of an IPv4 packet; unspecified, it
+    /// does not.
+    ///
+    /// A packet that would leave by another device might come back here, and again.
+    fn leave(
+        &self,
+        packet: Packet,
+        src: Ipv4Addr,
+        dst: IpAddr,
+        tos: u8,
+        proto: u8,
+    ) -> Result<usize, Discard> {
+        let (net, port, len) = (self.dev.port().net(), self.phys.port(), packet.len());
+        let routed = match dst {
+            IpAddr::V4(dst) => packet.route4(net, dst, src, tos, proto, port),
+            IpAddr::V6(dst) => packet.route6(net, dst, proto, port),
+        };
+        let mut routed = routed.map_err(|_| Discard::TxNoRoute)?;
+        if !routed.leads_to(port) {
+            return Err(Discard::TxLoop);
         }
+        routed.reserve_link().map_err(|_| Discard::TxNoMemory)?;
+        match dst {
+            IpAddr::V4(_) => routed.local_out(net),
+            IpAddr::V6(_) => routed.local_out6(net),
+        }
+        .map_err(|_| Discard::TxRefused)?;
         Ok(len)
     }
 }
