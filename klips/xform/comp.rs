@@ -107,7 +107,10 @@ impl Comp {
         packet: &mut Packet,
     ) -> Result<Option<usize>, Discard> {
         let limit = comp::worthwhile_len(view.payload_len());
-        let mut out = buffer(limit).ok_or(Discard::TxNoMemory)?;
+        // The packet is as good uncompressed.
+        let Some(mut out) = buffer(limit) else {
+            return Ok(None);
+        };
         let Ok(len) = self
             .deflate
             .compress(view.payload(packet.bytes()), &mut out)
