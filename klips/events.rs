@@ -71,20 +71,11 @@ impl Events {
             }
         });
     }
-}
 
-impl Events {
     /// Queues a move. Any context; the caller schedules the worker. `false`: there is no room.
     pub(crate) fn push_moved(&self, moved: Moved) -> bool {
         self.queue
             .with(|queue| queue.moved.push_back(moved).is_ok())
-    }
-
-    fn report_moves(&self) {
-        while let Some(moved) = self.queue.with(|queue| queue.moved.pop_front()) {
-            let mut control = self.tables.control.lock();
-            pfkey::new_mapping(&self.tables, &mut control, &moved);
-        }
     }
 }
 
@@ -112,6 +103,13 @@ impl Events {
             .with(|queue| core::mem::take(&mut queue.overflowed));
         if overflowed {
             self.bury_the_dead();
+        }
+    }
+
+    fn report_moves(&self) {
+        while let Some(moved) = self.queue.with(|queue| queue.moved.pop_front()) {
+            let mut control = self.tables.control.lock();
+            pfkey::new_mapping(&self.tables, &mut control, &moved);
         }
     }
 

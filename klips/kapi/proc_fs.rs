@@ -252,18 +252,7 @@ impl Entry {
         name: &CStr,
         mode: u16,
     ) -> Result<Self> {
-        // SAFETY: As in `listing`; the function to write with is made for the same files.
-        Self::from(unsafe {
-            raw::proc_create_net_data_write(
-                name.as_char_ptr(),
-                mode,
-                Self::parent(net, dir),
-                &Ops::<L>::OPS,
-                Some(write_callback::<L>),
-                mem::size_of::<Place<L::Key>>() as u32,
-                ptr::null_mut(),
-            )
-        })
+        Self::file::<L>(net, dir, name, mode, Some(write_callback::<L>))
     }
 
     /// A file that prints `L`. Process context.
@@ -273,13 +262,25 @@ impl Entry {
         name: &CStr,
         mode: u16,
     ) -> Result<Self> {
-        // SAFETY: The parent is live, the name NUL-terminated, the operations static and made for an area of this size.
+        Self::file::<L>(net, dir, name, mode, None)
+    }
+
+    fn file<L: Listing>(
+        net: &Net,
+        dir: Option<&Self>,
+        name: &CStr,
+        mode: u16,
+        write: raw::proc_write_t,
+    ) -> Result<Self> {
+        // SAFETY: The parent is live, the name NUL-terminated, the operations static and made for an area of this size; the
+        // function to write with, if there is one, is made for the same files, and without one writing is refused.
         Self::from(unsafe {
-            raw::proc_create_net_data(
+            raw::proc_create_net_data_write(
                 name.as_char_ptr(),
                 mode,
                 Self::parent(net, dir),
                 &Ops::<L>::OPS,
+                write,
                 mem::size_of::<Place<L::Key>>() as u32,
                 ptr::null_mut(),
             )
