@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use klips_core::pfkey::build::Origin;
 use klips_core::pfkey::{Request, MAX_REPLY};
 
+use crate::error::Error;
 use crate::kernel;
 
 /// Words as a process gets them.
@@ -29,6 +30,26 @@ pub(crate) fn message(request: &Request<'_>, seq: u32, pid: u32) -> String {
 /// Hexadecimal digits without the white space that makes them readable.
 pub(crate) fn hex(text: &str) -> String {
     text.split_whitespace().collect()
+}
+
+/// Has `read` take a thousand lines of these pieces. Every refusal must end with another status than 0, in whole lines, and
+/// without any of the words of `secret`.
+pub(crate) fn refusals_are_told<T>(
+    pieces: &[&str],
+    secret: &[&str],
+    read: impl Fn(Vec<OsString>) -> Result<T, Error>,
+) {
+    let mut random = Random::new(1);
+    for _ in 0..1000 {
+        let line = random.line(pieces);
+        let Err(error) = read(line.clone()) else {
+            continue;
+        };
+        let text = error.stderr();
+        assert_ne!(error.status(), 0, "{line:?}");
+        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
+        assert!(secret.iter().all(|word| !text.contains(word)), "{line:?}");
+    }
 }
 
 /// A small generator (SplitMix64), the same on every run.

@@ -5,7 +5,7 @@
 use klips_core::said::SaProto;
 
 use super::*;
-use crate::testing::{hex, message, words, Random};
+use crate::testing::{hex, message, refusals_are_told, words};
 
 fn prog() -> Prog {
     Prog::new("ipsec eroute")
@@ -329,14 +329,5 @@ fn lines_without_sense_are_told_as_such() {
         "-x",
         "--no",
     ];
-    let mut random = Random::new(1);
-    for _ in 0..1000 {
-        let line = random.line(&pieces);
-        let Err(error) = line::read(&mut prog(), line.clone()) else {
-            continue;
-        };
-        let text = error.stderr();
-        assert_ne!(error.status(), 0, "{line:?}");
-        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
-    }
+    refusals_are_told(&pieces, &[], |line| line::read(&mut prog(), line));
 }

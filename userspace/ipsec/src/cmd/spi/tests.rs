@@ -3,7 +3,7 @@
 //! Command lines of `spi`: what they mean, what they send, and what is said about those that mean nothing.
 
 use super::*;
-use crate::testing::{hex, message, words, Random};
+use crate::testing::{hex, message, refusals_are_told, words};
 
 /// 16 and 24 bytes of key.
 const K16: &str = "0x000102030405060708090a0b0c0d0e0f";
@@ -353,15 +353,5 @@ fn lines_without_sense_are_told_as_such() {
         "stray",
         "--no",
     ];
-    let mut random = Random::new(1);
-    for _ in 0..1000 {
-        let line = random.line(&pieces);
-        let Err(error) = line::read(&mut prog(), line.clone()) else {
-            continue;
-        };
-        let text = error.stderr();
-        assert_ne!(error.status(), 0, "{line:?}");
-        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
-        assert!(!error.stderr().contains("5ec2e7"), "{line:?}");
-    }
+    refusals_are_told(&pieces, &["5ec2e7"], |line| line::read(&mut prog(), line));
 }

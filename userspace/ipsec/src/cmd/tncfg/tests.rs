@@ -3,7 +3,7 @@
 //! Command lines of `tncfg`: what they mean, what they send, and what is said about those that mean nothing.
 
 use super::*;
-use crate::testing::{hex, message, words, Random};
+use crate::testing::{hex, message, refusals_are_told, words};
 
 fn prog() -> Prog {
     Prog::new("ipsec tncfg")
@@ -155,14 +155,5 @@ fn lines_without_sense_are_told_as_such() {
         "stray",
         "--no",
     ];
-    let mut random = Random::new(1);
-    for _ in 0..1000 {
-        let line = random.line(&pieces);
-        let Err(error) = read(&mut prog(), line.clone()) else {
-            continue;
-        };
-        let text = error.stderr();
-        assert_ne!(error.status(), 0, "{line:?}");
-        assert!(text.is_empty() || text.ends_with('\n'), "{line:?}: {text}");
-    }
+    refusals_are_told(&pieces, &[], |line| read(&mut prog(), line));
 }
