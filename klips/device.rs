@@ -5,20 +5,23 @@
 //! A device is attached to one physical device. It borrows that device's link type and address, and sends its outer
 //! packets through it.
 
+mod link;
+
 use crate::{
     error::Discard,
     instance::Instance,
     kapi::{
         lock::BhLock,
         net::{
-            dev::{Device, Driver, KillList, Links, Name, NewDevice, Port, PortRef, Rtnl, Stats},
-            netns,
+            dev::{
+                Description, Device, Driver, KillList, Links, Name, NewDevice, Port, PortRef, Rtnl,
+                Stats, Wishes,
+            },
             notifier::Event,
             skbuff::Skb,
         },
         rcu::Rcu,
     },
-    params::MAX_INTERFACES,
     stats::{discard, DeviceStats},
     tx,
 };
@@ -130,15 +133,6 @@ pub(crate) fn name_of(n: u32) -> Result<CString> {
     CString::try_from_fmt(fmt!("ipsec{n}"))
 }
 
-/// N, of a name ipsecN.
-fn number_in(name: &str) -> Option<u32> {
-    let digits = name.strip_prefix("ipsec")?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit());
-    let canonical = digits == "0" || !digits.starts_with('0');
-    let number = digits.parse().ok()?;
-    (plain && canonical && number < MAX_INTERFACES).then_some(number)
-}
-
 /// Queues `dev` for removal, with all that it holds given up: a device must not hold another one while both wait for
 /// their references to go. Under RTNL.
 pub(crate) fn give_up(dev: &Device<IpsecDev>, list: &mut KillList) {
@@ -243,51 +237,26 @@ fn physical_name(arg: &[u8; 16]) -> Result<[u8; 13]> {
     Ok(name)
 }
 
-static LINKS: Links<IpsecDev> = Links::new();
+static LINKS: Links<IpsecDev> = Links::new(&link::POLICY);
 
 impl Driver for IpsecDev {
     const KIND: &'static CStr = c"klips";
+    const DESCRIPTION: usize = link::DESCRIPTION;
 
     fn links() -> &'static Links<Self> {
         &LINKS
     }
 
-    /// `ip link add [link PHYSICAL] [name ipsecN] type klips`.
     fn create(request: NewDevice<'_, Self>, rtnl: &Rtnl) -> Result {
-        let ns = netns::instance_arc::<Instance>(request.net()).ok_or(ENODEV)?;
-        let number = match request.name() {
-            Some(name) => number_in(name.as_str()).ok_or_else(|| {
-                request.refuse(c"klips devices are called ipsec0 to ipsec63", EINVAL)
-            }),
-            None => ns.devices.free_number(rtnl).ok_or(ENFILE),
-        }?;
-        if request.has_address() {
-            let why = c"a klips device has the address of its physical device";
-            return Err(request.refuse(why, EOPNOTSUPP));
-        }
-        let phys = request.lower()?;
-        if let Some(phys) = &phys {
-            if !phys.is_in(request.net()) {
-                let why = c"the physical device is in another network namespace";
-                return Err(request.refuse(why, EINVAL));
-            }
-            check_physical(&ns, phys).map_err(|e| {
-                request.refuse(
-                    c"the physical device is a klips device, or stands on one",
-                    e,
-                )
-            })?;
-        }
-        let name = name_of(number)?;
-        let dev = ns.devices.add(number, rtnl, || {
-            request.register(&name, Self::new(ns.clone(), number)?, rtnl)
-        })?;
-        match phys {
-            Some(phys) => {
-                attach(&dev, rtnl, phys, request.mtu()).inspect_err(|_| remove(&dev, rtnl))
-            }
-            None => Ok(()),
-        }
+        link::create(&request, rtnl)
+    }
+
+    fn change(dev: &Device<Self>, wishes: &Wishes<'_, Self>, rtnl: &Rtnl) -> Result {
+        link::change(dev, wishes, rtnl)
+    }
+
+    fn describe(&self, to: &mut Description<'_>) -> Result {
+        link::describe(self, to)
     }
 
     fn delete(dev: &Device<Self>, _rtnl: &Rtnl, list: &mut KillList) {

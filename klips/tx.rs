@@ -227,7 +227,13 @@ impl<'g> Outbound<'g> {
 
     /// Sends the packet as it is. The classic module looks its route up without a source.
     fn pass(&self, packet: Packet, flow: &Flow) -> Result<usize, Discard> {
-        self.leave(packet, Ipv4Addr::UNSPECIFIED, flow.dst, flow.tos, flow.proto)
+        self.leave(
+            packet,
+            Ipv4Addr::UNSPECIFIED,
+            flow.dst,
+            flow.tos,
+            flow.proto,
+        )
     }
 
     /// Sends the packet through the group that starts with `said`, and then through those that its outer packets lead to.

@@ -35,6 +35,14 @@ step() {
 	return "$status"
 }
 
+# iplink_dir: where ip(8) looks for plugins; Debian's looks among the libraries of its architecture.
+iplink_dir() {
+	local dir
+	dir=/usr/lib/$(uname -m)-linux-gnu
+	[ -d "$dir" ] || dir=/usr/lib
+	printf '%s\n' "$dir/ip"
+}
+
 # cache_dir: where everything that is expensive to make and cheap to remake lives; outside of any checkout.
 cache_dir() {
 	printf '%s\n' "${KLIPS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/klips}"

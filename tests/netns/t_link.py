@@ -42,6 +42,34 @@ with case("ip link add link phys0 name ipsec7 type klips: there, attached, shown
     equal((shown["linkinfo"]["info_kind"], shown["link"], shown["address"]),
           ("klips", "phys0", link("phys0")["address"]), "kind, link and address")
 
+with case("ip link add ipsec6 type klips dev phys1: its own words, and what it shows"):
+    ns.ip("link add ipsec6 type klips dev phys1")
+    shown = link("ipsec6")
+    equal(shown["linkinfo"]["info_data"], {"dev": "phys1", "number": 6, "physical_mtu": 1500}, "info_data")
+    contains(ns.run("ip", "-d", "link", "show", "ipsec6").out, "klips dev phys1 number 6 physical-mtu 1500", "ip -d link")
+
+with case("ip link set ipsec6 type klips: attached elsewhere, with its MTU, and nowhere"):
+    ns.ip("link set ipsec6 mtu 1300")
+    ns.ip("link set ipsec6 type klips dev phys0")
+    contains(ns.read(TABLE), "ipsec6 -> phys0 mtu=1300(1500) -> 1500\n", TABLE)
+    equal(link("ipsec6")["address"], link("phys0")["address"], "address")
+    ns.ip("link set ipsec6 type klips nodev", "link set ipsec6 type klips nodev")
+    contains(ns.read(TABLE), "ipsec6 -> NULL mtu=1300(0) -> 0\n", TABLE)
+    equal(link("ipsec6")["linkinfo"]["info_data"], {"number": 6}, "info_data")
+    ns.ip("link set ipsec6 type klips dev phys1")
+    refused("stands on one", "set", "ipsec6", "type", "klips", "dev", "ipsec7")
+    refused("Cannot find device", "set", "ipsec6", "type", "klips", "dev", "phys9")
+    refused("unknown command", "set", "ipsec6", "type", "klips", "lower", "phys0")
+    equal(link("ipsec6")["link"], "phys1", "link, after what was refused")
+    ns.ip("link del ipsec6")
+
+with case("a device that waits for its physical one says so"):
+    ns.ip("link add wire9 type dummy", "link add ipsec6 type klips dev wire9", "link del wire9")
+    equal(link("ipsec6")["linkinfo"]["info_data"], {"waits_for": "wire9", "number": 6}, "info_data")
+    ns.ip("link add wire9 type dummy", "link set wire9 up")
+    equal(link("ipsec6")["link"], "wire9", "link")
+    ns.ip("link del ipsec6", "link del wire9")
+
 with case("detached it stands on nothing, attached again it does"):
     ns.run("ipsec", "tncfg", "--detach", "--virtual", "ipsec7")
     check("link" not in link("ipsec7"), "it stands on something")

@@ -40,6 +40,18 @@ struct klips_udp_encap {
 	__s32 type;	/* KLIPS_NATT_* of pfkeyv2_klips.h */
 };
 
+/*
+ * Attributes of a link of kind "klips" (IFLA_INFO_DATA). The first one is said and shown, the others are shown.
+ * IFLA_LINK says the same as the first when a link is made.
+ */
+enum {
+	IFLA_KLIPS_UNSPEC,
+	IFLA_KLIPS_LINK,	/* __u32: index of the physical device; 0 to detach */
+	IFLA_KLIPS_NUMBER,	/* __u32: N of the ipsecN that it was made as */
+	IFLA_KLIPS_PHYS_MTU,	/* __u32: MTU of the physical device when it was attached, bytes */
+	IFLA_KLIPS_WAITS_FOR,	/* string: the physical device that went away, and that it waits for */
+};
+
 /* SPIs of the shunts, in host byte order: SAIDs of protocol 61 with an unspecified destination. */
 #define KLIPS_SPI_PASS		256	/* send in clear */
 #define KLIPS_SPI_DROP		257	/* discard */

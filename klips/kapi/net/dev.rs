@@ -8,7 +8,7 @@ mod driver;
 mod link;
 
 pub(crate) use driver::{Device, DeviceRef, Driver, Stats};
-pub(crate) use link::{Links, NewDevice, Registration};
+pub(crate) use link::{Description, Links, NewDevice, Policy, Registration, Wish, Wishes};
 
 use super::{raw, Net};
 use core::{marker::PhantomData, ops::Deref, ptr::NonNull};

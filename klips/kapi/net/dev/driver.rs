@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
-use super::{KillList, Links, NewDevice, Port, PortRef, Rtnl};
+use super::{Description, KillList, Links, NewDevice, Port, PortRef, Rtnl, Wishes};
 use crate::kapi::{
     net::{skbuff::Skb, to_result, Net},
     raw,
@@ -40,10 +40,16 @@ pub(crate) struct Stats {
 pub(crate) trait Driver: Send + Sync + Sized + 'static {
     /// What `ip link` calls such devices.
     const KIND: &'static CStr;
+    /// Bytes that a description of a device takes at most.
+    const DESCRIPTION: usize;
     /// The link operations; there is one static for each driver.
     fn links() -> &'static Links<Self>;
     /// A user asks for a device. When it fails the device must not be registered, or be on its way out.
     fn create(request: NewDevice<'_, Self>, rtnl: &Rtnl) -> Result;
+    /// A user wants something else of a device.
+    fn change(dev: &Device<Self>, wishes: &Wishes<'_, Self>, rtnl: &Rtnl) -> Result;
+    /// Describes the device in attributes of this driver. May not sleep.
+    fn describe(&self, to: &mut Description<'_>) -> Result;
     /// A user, or the end of the namespace or of the driver, wants the device gone: all references to it are given up,
     /// and it is put on `list`. Cannot fail.
     fn delete(dev: &Device<Self>, rtnl: &Rtnl, list: &mut KillList);
