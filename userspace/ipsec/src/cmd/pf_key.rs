@@ -4,8 +4,10 @@
 
 mod classic;
 mod decode;
+mod json;
 mod message;
 mod options;
+mod words;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -41,6 +43,8 @@ enum Style {
     Classic,
     /// Names, a line per extension.
     Decode,
+    /// A JSON object per message.
+    Json,
 }
 
 /// Runs the tool with the words behind its name.
@@ -139,6 +143,7 @@ fn show(message: &Message<'_>, style: Style) -> Result<(), Error> {
     let text = match style {
         Style::Classic => classic::text(message),
         Style::Decode => decode::text(message),
+        Style::Json => json::text(message),
     };
     let mut out = output::Writer::new();
     out.write(format_args!("{text}"))
@@ -202,7 +207,11 @@ mod tests {
             for _ in 0..4000 {
                 let damaged = random.damaged(&bytes, &[0, 1, 2, 3, 8, 9, 0x7f, 0x80, 0xff]);
                 let message = Message::new(&damaged);
-                for text in [classic::text(&message), decode::text(&message)] {
+                for text in [
+                    classic::text(&message),
+                    decode::text(&message),
+                    json::text(&message),
+                ] {
                     assert!(text.ends_with('\n'), "{damaged:02x?}: {text}");
                 }
             }

@@ -6,18 +6,12 @@ use std::fmt::{self, Write};
 
 use klips_core::addr::Addr;
 use klips_core::pfkey::ext::{Algs, DebugMasks, Endpoint, Ident, Lifetime, Proposal, SaInfo};
-use klips_core::pfkey::request::Interface;
-use klips_core::pfkey::types::{flags, ident_type, natt_type, state};
+use klips_core::pfkey::types::natt_type;
 use klips_core::pfkey::walk::{Malformed, RawExt};
 use klips_core::pfkey::{Errno, Ext, ExtType};
-use klips_core::sa::alg;
 
 use super::message::{satype_name, Message};
-
-/// The satype of IPIP, whose "encryption" is the family outside.
-const SATYPE_IPIP: u8 = 9;
-/// The satype of IPComp, whose "encryption" is a compression.
-const SATYPE_COMP: u8 = 10;
+use super::words;
 
 /// A message and a line feed behind it.
 pub(super) fn text(message: &Message<'_>) -> String {
@@ -94,54 +88,40 @@ fn value(text: &mut String, decoded: &Ext<'_>, ext: &RawExt<'_>, satype: u8) -> 
         Ext::Debug(masks) => debug(text, masks),
         Ext::Protocol(0) => text.write_str("any"),
         Ext::Protocol(proto) => write!(text, "{proto}"),
-        Ext::NatTType(kind) => text.write_str(match *kind {
-            natt_type::NONE => "none",
-            natt_type::NON_IKE => "nonike (draft)",
-            natt_type::NON_ESP => "nonesp (RFC 3948)",
-            _ => "unknown",
-        }),
+        Ext::NatTType(kind) => {
+            text.write_str(words::natt(*kind))?;
+            text.write_str(match *kind {
+                natt_type::NON_IKE => " (draft)",
+                natt_type::NON_ESP => " (RFC 3948)",
+                _ => "",
+            })
+        }
         Ext::NatTPort(port) => write!(text, "{port}"),
-        Ext::PlumbIf(number) => match Interface::from_number(*number) {
-            Interface::Ipsec(n) => write!(text, "ipsec{n}"),
-            Interface::Mast(n) => write!(text, "mast{n}"),
-            Interface::MastTransport(n) => write!(text, "mast{n}, transport mode"),
-        },
+        Ext::PlumbIf(number) => {
+            let (name, transport) = words::interface(*number);
+            text.write_str(&name)?;
+            text.write_str(if transport { ", transport mode" } else { "" })
+        }
         Ext::Saref(pair) => write!(text, "{}, twin {}", pair.me, pair.him),
         _ => write!(text, "{} bytes", ext.payload().len()),
     }
 }
 
 fn sa_value(text: &mut String, sa: &SaInfo, satype: u8) -> fmt::Result {
-    let state = match sa.state {
-        state::LARVAL => "larval",
-        state::MATURE => "mature",
-        state::DYING => "dying",
-        state::DEAD => "dead",
-        _ => "unknown state",
-    };
+    let state = words::state(sa.state).unwrap_or("unknown state");
     write!(text, "SPI 0x{:x}, {state}", sa.spi)?;
     if sa.window_size() != 0 {
         write!(text, ", replay window {}", sa.window_size())?;
     }
     if sa.encrypt != 0 {
-        write!(text, ", {}", cipher_name(sa.encrypt, satype))?;
+        write!(text, ", {}", words::cipher(sa.encrypt, satype))?;
     }
     if sa.auth != 0 {
-        write!(text, ", {}", auth_name(sa.auth))?;
+        write!(text, ", {}", words::auth(sa.auth))?;
     }
-    let names = [
-        (flags::PFS, "PFS"),
-        (flags::REPLACEFLOW, "REPLACEFLOW"),
-        (flags::CLEARFLOW, "CLEARFLOW"),
-        (flags::INFLOW, "INFLOW"),
-        (flags::POLICYONLY, "POLICYONLY"),
-    ];
-    let mut rest = sa.flags;
-    for (flag, name) in names {
-        if sa.flags & flag != 0 {
-            write!(text, ", {name}")?;
-            rest &= !flag;
-        }
+    let (names, rest) = words::flags(sa.flags);
+    for name in names {
+        write!(text, ", {name}")?;
     }
     if rest != 0 {
         write!(text, ", flags 0x{rest:x}")?;
@@ -152,39 +132,9 @@ fn sa_value(text: &mut String, sa: &SaInfo, satype: u8) -> fmt::Result {
     Ok(())
 }
 
-/// The name of what stands in the place of an encryption algorithm.
-fn cipher_name(id: u8, satype: u8) -> String {
-    match (satype, id) {
-        (SATYPE_IPIP, 1) => "IPv4".to_owned(),
-        (SATYPE_IPIP, 2) => "IPv6".to_owned(),
-        (SATYPE_COMP, 2) => "DEFLATE".to_owned(),
-        (SATYPE_COMP, 3) => "LZS".to_owned(),
-        (SATYPE_COMP, id) => format!("compression {id}"),
-        (_, id) => named(alg::enc_xform(id), "encryption", id),
-    }
-}
-
-fn auth_name(id: u8) -> String {
-    named(alg::auth_title(id), "authentication", id)
-}
-
-fn named(name: Option<&str>, what: &str, id: u8) -> String {
-    match name.map(|name| name.trim_start_matches('_')) {
-        Some(name) if !name.is_empty() => name.to_owned(),
-        _ => format!("{what} {id}"),
-    }
-}
-
 fn lifetime(text: &mut String, life: &Lifetime) -> fmt::Result {
-    let values = [
-        (u64::from(life.allocations), "allocations"),
-        (life.bytes, "bytes"),
-        (life.addtime, "addtime"),
-        (life.usetime, "usetime"),
-        (life.packets.into(), "packets"),
-    ];
     let mut lead = "";
-    for (value, name) in values.into_iter().filter(|(value, _)| *value != 0) {
+    for (name, value) in words::amounts(life).filter(|(_, value)| *value != 0) {
         write!(text, "{lead}{name} {value}")?;
         lead = ", ";
     }
@@ -203,14 +153,7 @@ fn address(text: &mut String, endpoint: &Endpoint) -> fmt::Result {
 }
 
 fn identity(text: &mut String, ident: &Ident<'_>) -> fmt::Result {
-    let kind = match ident.kind {
-        ident_type::RESERVED => "none",
-        ident_type::PREFIX => "network",
-        ident_type::FQDN => "domain name",
-        ident_type::USERFQDN => "mail address",
-        ident_type::CONNECTION => "connection",
-        _ => "unknown",
-    };
+    let kind = words::identity(ident.kind);
     let name = String::from_utf8_lossy(ident.text());
     write!(text, "{kind} \"{}\"", name.escape_debug())?;
     if ident.id != 0 {
@@ -222,7 +165,7 @@ fn identity(text: &mut String, ident: &Ident<'_>) -> fmt::Result {
 fn combinations(text: &mut String, proposal: &Proposal<'_>) -> fmt::Result {
     write!(text, "replay window {}", proposal.replay)?;
     for comb in proposal.combs() {
-        let (auth, cipher) = (auth_name(comb.auth), cipher_name(comb.encrypt, 0));
+        let (auth, cipher) = (words::auth(comb.auth), words::cipher(comb.encrypt, 0));
         write!(text, "\n{:24}", "")?;
         write!(
             text,
@@ -242,8 +185,8 @@ fn supported(text: &mut String, algs: &Algs<'_>, kind: Option<ExtType>, satype: 
     let mut lead = "";
     for alg in algs.iter() {
         let name = match kind {
-            Some(ExtType::SupportedAuth) => auth_name(alg.id),
-            _ => cipher_name(alg.id, satype),
+            Some(ExtType::SupportedAuth) => words::auth(alg.id),
+            _ => words::cipher(alg.id, satype),
         };
         write!(text, "{lead}{name} {}", alg.min_bits)?;
         if alg.max_bits != alg.min_bits {
@@ -258,21 +201,7 @@ fn supported(text: &mut String, algs: &Algs<'_>, kind: Option<ExtType>, satype: 
 fn debug(text: &mut String, masks: &DebugMasks) -> fmt::Result {
     let set = masks.netlink & DebugMasks::SET != 0;
     text.write_str(if set { "set" } else { "keep only" })?;
-    let parts = [
-        ("tunnel", masks.tunnel),
-        ("netlink", masks.netlink & !DebugMasks::SET),
-        ("xform", masks.xform),
-        ("eroute", masks.eroute),
-        ("spi", masks.spi),
-        ("radij", masks.radij),
-        ("esp", masks.esp),
-        ("ah", masks.ah),
-        ("rcv", masks.rcv),
-        ("pfkey", masks.pfkey),
-        ("ipcomp", masks.ipcomp),
-        ("verbose", masks.verbose),
-    ];
-    for (name, mask) in parts.into_iter().filter(|(_, mask)| *mask != 0) {
+    for (name, mask) in words::masks(masks).filter(|(_, mask)| *mask != 0) {
         write!(text, " {name}={mask:x}")?;
     }
     Ok(())

@@ -22,6 +22,7 @@ enum Id {
     DumpFile,
     EncodeFile,
     Decode,
+    Json,
     Help,
 }
 
@@ -29,8 +30,8 @@ enum Id {
 static TOOL: Tool<Id> = Tool {
     about: "Shows the PF_KEY messages that the kernel sends, until a signal ends it.",
     usage: &[
-        "[--ah] [--esp] [--ipip] [--ipcomp] [--decode] [--daemon PIDFILE]",
-        "--dumpfile FILE [--decode]",
+        "[--ah] [--esp] [--ipip] [--ipcomp] [--decode | --json] [--daemon PIDFILE]",
+        "--dumpfile FILE [--decode | --json]",
         "--help",
     ],
     options: &[
@@ -44,6 +45,7 @@ static TOOL: Tool<Id> = Tool {
             "",
             "Show names and values, a line per extension",
         ),
+        Opt::new(Id::Json, "json", "", "Show every message as a line of JSON"),
         Opt::new(
             Id::Daemon,
             "daemon",
@@ -122,6 +124,7 @@ pub(super) fn read(prog: &Prog, args: impl IntoIterator<Item = OsString>) -> Res
             Id::DumpFile => wanted.file = Some(value),
             Id::EncodeFile => return Err(prog.error("--encodefile is not implemented")),
             Id::Decode => wanted.style = Style::Decode,
+            Id::Json => wanted.style = Style::Json,
             Id::Help => return Err(Error::told(TOOL.help(prog))),
         }
     }
