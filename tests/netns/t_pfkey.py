@@ -2,11 +2,13 @@
 """PF_KEY message by message: what is answered to whom, and how malformed messages are refused."""
 
 import errno
+import json
 import os
 import socket
 import struct
+import subprocess
 
-from klipstest.netns import Netns
+from klipstest.netns import Netns, stop
 from klipstest.pfkey import (
     ADD, ADDFLOW, AH, COMP, DELETE, DELFLOW, DST, DST_FLOW, DUMP, DYING, ESP, EXPIRE, FLUSH, GET, GETSPI, GRPSA, IDENT_DST,
     IDENT_SRC, INFLOW, INT, IPIP, KEY_AUTH, KEY_ENCRYPT, LARVAL, LIFETIME_CURRENT, LIFETIME_HARD, LIFETIME_SOFT, MATURE,
@@ -469,6 +471,22 @@ with case("identities come back as they were given"):
     equal((reply.exts[IDENT_SRC], reply.exts[IDENT_DST]), (src[4:], dst[4:]), "the identities")
     bad = src[:-1] + b"x"
     refused(message(ADD, IPIP, sa(0x1001), address(SRC, ME), address(DST, PEER), bad), errno.EINVAL, "an open end")
+
+with case("ipsec pf_key --json tells what the kernel sends, without keys"):
+    reset()
+    listener = ns.start("ipsec", "pf_key", "--esp", "--json", stdout=subprocess.PIPE, text=True)
+    try:
+        told = json.loads(listener.stdout.readline())
+        equal((told["type"], told["satype"]), ("register", "ESP"), "what it is told first")
+        accepted(esp(), [SA, SRC, DST, 32])
+        while told["type"] != "add":
+            told = json.loads(listener.stdout.readline())
+    finally:
+        stop(listener)
+    equal((told["satype"], told["error"]), ("ESP", None), "satype and error")
+    told = {extension.pop("type"): extension for extension in told["extensions"]}
+    equal((told["SA"]["state"], told["ADDRESS_DST"]["address"]), ("mature", PEER), "state and destination")
+    check("KEY_AUTH" not in told and "KEY_ENCRYPT" not in told, "there are keys")
 
 with case("20,000 damaged messages do no harm"):
     reset()
