@@ -38,7 +38,7 @@ mod xform;
 use instance::{Follower, Instance};
 use kapi::{
     layout,
-    net::{dev, netns, notifier, proto, sock},
+    net::{dev, keymgr, netns, notifier, proto, sock},
 };
 use kernel::prelude::*;
 
@@ -62,6 +62,7 @@ struct Klips {
     _esp: proto::Registration<rx::Esp>,
     _ah: proto::Registration<rx::Ah>,
     _family: sock::Registration<pfkey::PfKey>,
+    _exemptions: keymgr::Registration<pfkey::Exempt>,
     _links: dev::Registration<device::IpsecDev>,
     _notifier: notifier::Registration<Follower>,
     _namespaces: netns::Registration<Instance>,
@@ -102,6 +103,7 @@ impl kernel::Module for Klips {
             _esp: esp,
             _ah: ah,
             _family: family,
+            _exemptions: keymgr::Registration::new(),
             _links: links,
             _notifier: notifier,
             _namespaces: namespaces,

@@ -14,6 +14,7 @@
 //! | REGISTER | [`register`] | sockets registered for the satype |
 //! | EXPIRE | here | every socket |
 
+mod exempt;
 mod flows;
 mod groups;
 mod plumb;
@@ -21,6 +22,7 @@ mod register;
 mod sas;
 mod socket;
 
+pub(crate) use exempt::Exempt;
 pub(crate) use socket::{Listeners, PfKey};
 
 use crate::sysctl::{klips_debug, Debug};

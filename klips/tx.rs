@@ -105,6 +105,7 @@ impl<'g> Outbound<'g> {
 
     /// The stages.
     fn run(&self, skb: Skb) -> Result<Sent, Discard> {
+        let exempt = skb.is_exempt();
         let mut packet = skb.into_packet().ok_or(Discard::TxNoMemory)?;
         let flow = flow::classify(packet.bytes())?;
         packet.trim(flow.len);
@@ -121,6 +122,9 @@ impl<'g> Outbound<'g> {
         );
         if flow.ttl == 0 {
             return Err(Discard::TxTtlZero);
+        }
+        if exempt {
+            return self.pass(packet, &flow).map(Sent::Bytes);
         }
         // A hold or trap that ends while the packet is on its way to it sends the packet back here.
         for _ in 0..MAX_DECISIONS {

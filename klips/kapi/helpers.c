@@ -10,6 +10,7 @@
 #include "helpers/netdevice.c"
 #include "helpers/netns.c"
 #include "helpers/percpu.c"
+#include "helpers/policy.c"
 #include "helpers/route.c"
 #include "helpers/skbuff.c"
 #include "helpers/sock.c"

@@ -76,6 +76,11 @@ void klips_counters_free(u64 __percpu *c);
 void klips_counters_add(u64 __percpu *c, unsigned int index, u64 n);
 u64 klips_counters_sum(u64 __percpu *c, unsigned int index);
 
+/* policies of sockets */
+struct xfrm_policy;
+struct xfrm_policy *klips_policy_allow(struct sock *sk);
+bool klips_skb_is_exempt(const struct sk_buff *skb);
+
 /* protocols */
 struct xfrm6_protocol;
 int klips_xfrm6_register(struct xfrm6_protocol *handler, unsigned char protocol);

@@ -3,6 +3,7 @@
 //! Networking: buffers, devices, namespaces, protocol handlers, routes, sockets.
 
 pub(crate) mod dev;
+pub(crate) mod keymgr;
 pub(crate) mod netfilter;
 pub(crate) mod netns;
 pub(crate) mod notifier;

@@ -29,6 +29,7 @@ pub mod layout;
 pub mod parse;
 pub mod reply;
 pub mod request;
+pub mod sockopt;
 pub mod types;
 pub mod walk;
 

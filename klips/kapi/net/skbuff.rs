@@ -91,6 +91,12 @@ impl Skb {
         unsafe { Port::from_raw(raw::klips_skb_dev(self.as_ptr())) }
     }
 
+    /// Whether the socket that sends it is exempted from IPsec. Under RCU.
+    pub(crate) fn is_exempt(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_skb_is_exempt(self.as_ptr()) }
+    }
+
     /// Makes the buffer one private linear piece that starts at the network header.
     ///
     /// `GFP_ATOMIC`; on failure the buffer is freed and `None` returned.

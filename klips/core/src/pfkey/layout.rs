@@ -349,6 +349,22 @@ wire! {
         /// Padding.
         reserved: U32,
     }
+
+    /// `struct sadb_x_policy` of the Linux dialect, as it is given to sockets: without requests.
+    SocketPolicy [16] {
+        /// Start of the extension; its type may be anything.
+        head: ExtHead,
+        /// What becomes of packets.
+        kind: U16,
+        /// 1 in, 2 out.
+        direction: u8,
+        /// Padding.
+        reserved: u8,
+        /// Zero.
+        id: U32,
+        /// Zero.
+        priority: U32,
+    }
 }
 
 /// `AF_INET` of Linux.
