@@ -2,8 +2,9 @@
 
 //! PF_KEYv2 messages: checked, parsed into requests, and built.
 //!
-//! RFC 2367 defines the frame; KLIPS adds message types 13..=19 and extensions 18..=32 of its own. Only that dialect
-//! is spoken here; what differs between dialects is kept in the tables of [`dialect`].
+//! RFC 2367 defines the frame; KLIPS adds message types 13..=19 and extensions 18..=32 of its own; what differs between
+//! dialects is kept in the tables of [`dialect`]. The dialect of Linux's af_key uses the same numbers for other things:
+//! with the feature `linux`, the module of that name speaks it.
 //!
 //! The way of a request through this module:
 //!
@@ -26,6 +27,8 @@ pub mod envelope;
 pub mod errno;
 pub mod ext;
 pub mod layout;
+#[cfg(feature = "linux")]
+pub mod linux;
 pub mod parse;
 pub mod reply;
 pub mod request;

@@ -110,7 +110,7 @@ impl<'b> Builder<'b> {
         self.pad()
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
         let end = self.at.saturating_add(bytes.len());
         match self.buf.get_mut(self.at..end) {
             Some(room) => {
@@ -124,31 +124,31 @@ impl<'b> Builder<'b> {
         }
     }
 
-    fn put_struct<T: IntoBytes + Immutable>(&mut self, value: &T) {
+    pub(super) fn put_struct<T: IntoBytes + Immutable>(&mut self, value: &T) {
         self.put(value.as_bytes());
     }
 
-    fn pad(&mut self) -> &mut Self {
+    pub(super) fn pad(&mut self) -> &mut Self {
         let gap = self.at.wrapping_neg() % WORD;
         self.put([0; WORD].get(..gap).unwrap_or(&[]));
         self
     }
 
     /// The start of an extension of `size` bytes before padding.
-    fn head(&mut self, kind: ExtType, size: usize) -> ExtHead {
+    pub(super) fn head(&mut self, number: u16, size: usize) -> ExtHead {
         let words = u16::try_from(size.div_ceil(WORD)).unwrap_or_else(|_| {
             self.overflow = true;
             0
         });
         ExtHead {
             len: words.into(),
-            kind: kind.number().into(),
+            kind: number.into(),
         }
     }
 
     /// The start of an extension that is the fixed structure `T` and `more` bytes.
     fn head_of<T>(&mut self, kind: ExtType, more: usize) -> ExtHead {
-        self.head(kind, size_of::<T>().saturating_add(more))
+        self.head(kind.number(), size_of::<T>().saturating_add(more))
     }
 
     /// An SA extension of three words; `kind` is SA or X_SA2.
@@ -206,31 +206,32 @@ impl<'b> Builder<'b> {
 
     /// An address with port and protocol.
     pub fn endpoint(&mut self, kind: ExtType, end: &Endpoint) -> &mut Self {
-        let sockaddr_len = match end.addr {
-            IpAddr::V4(_) => size_of::<layout::SockaddrIn>(),
-            IpAddr::V6(_) => size_of::<layout::SockaddrIn6>(),
-        };
-        let head = self.head_of::<layout::Address>(kind, sockaddr_len);
+        let head = self.head_of::<layout::Address>(kind, layout::sockaddr_len(end.addr));
         self.put_struct(&layout::Address {
             head,
             proto: end.proto,
             ..layout::Address::default()
         });
-        match end.addr {
+        self.sockaddr(end.addr, end.port);
+        self.pad()
+    }
+
+    /// A socket address, not padded.
+    pub(super) fn sockaddr(&mut self, addr: IpAddr, port: u16) {
+        match addr {
             IpAddr::V4(addr) => self.put_struct(&layout::SockaddrIn {
                 family: AF_INET.into(),
-                port: end.port.into(),
+                port: port.into(),
                 addr: addr.octets(),
                 zero: [0; 8],
             }),
             IpAddr::V6(addr) => self.put_struct(&layout::SockaddrIn6 {
                 family: AF_INET6.into(),
-                port: end.port.into(),
+                port: port.into(),
                 addr: addr.octets(),
                 ..layout::SockaddrIn6::default()
             }),
         }
-        self.pad()
     }
 
     /// A key, if there is one. Bytes beyond its bits are not sent.

@@ -24,6 +24,8 @@ macro_rules! wire {
         )+
     };
 }
+#[cfg(feature = "linux")]
+pub(super) use wire;
 
 wire! {
     /// `struct sadb_msg`.
@@ -371,3 +373,11 @@ wire! {
 pub const AF_INET: u16 = 2;
 /// `AF_INET6` of Linux.
 pub const AF_INET6: u16 = 10;
+
+/// Bytes in the socket address of an address.
+pub(super) const fn sockaddr_len(addr: core::net::IpAddr) -> usize {
+    match addr {
+        core::net::IpAddr::V4(_) => size_of::<SockaddrIn>(),
+        core::net::IpAddr::V6(_) => size_of::<SockaddrIn6>(),
+    }
+}

@@ -14,7 +14,7 @@ use super::*;
 use std::vec::Vec;
 
 /// Bytes of a string of hex digits; blanks are for the reader.
-fn hex(text: &str) -> Vec<u8> {
+pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
         .bytes()
         .filter(|byte| !byte.is_ascii_whitespace())

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The dialect of Linux: what af_key and its clients said, every broken message, and the dialect against itself.
+
+#![cfg(target_endian = "little")]
+
+mod captured;
+mod damaged;
+mod refused;
+mod roundtrip;
+
+use std::vec::Vec;
+
+use super::*;
+use crate::pfkey::build::Origin;
+use crate::pfkey::tests::hex;
+use crate::pfkey::{Errno, SendError};
+
+/// Who the messages of these tests are from.
+const ORIGIN: Origin = Origin { seq: 7, pid: 77 };
+
+/// Both steps at once. The inner error is that of the reader.
+fn read(bytes: &[u8]) -> Result<Result<Request<'_>, Errno>, SendError> {
+    Ok(request(&Envelope::check(bytes)?))
+}
+
+/// A message of the other direction that has to be good.
+fn told(bytes: &[u8]) -> Message<'_> {
+    message(&Envelope::open(bytes).expect("a message")).expect("something known")
+}
+
+/// The request as a client would send it.
+fn composed(request: &Request<'_>) -> Vec<u8> {
+    let mut buf = std::vec![0xa5; 1 << 14];
+    compose::request(&mut buf, ORIGIN, request)
+        .expect("room")
+        .to_vec()
+}
+
+/// Puts the length of a message into its header.
+fn set_len(bytes: &mut [u8]) {
+    let words = (bytes.len() / 8) as u16;
+    bytes[4..6].copy_from_slice(&words.to_ne_bytes());
+}
+
+/// A network without port and protocol.
+fn net(addr: &str, prefix_len: u8) -> Endpoint {
+    Endpoint {
+        prefix_len,
+        ..Endpoint::whole(addr.parse().unwrap())
+    }
+}
