@@ -25,6 +25,7 @@ mod ingress;
 mod instance;
 #[expect(unsafe_code)]
 mod kapi;
+mod lease;
 mod pfkey;
 mod proc;
 mod rx;

@@ -5,37 +5,40 @@
 //! Context: softirq, under RCU, on many CPUs at once. A packet whose SAID is not in our database goes back to the native
 //! stack as it came. What is ours is delivered, or freed under exactly one reason.
 
+mod entry;
+mod later;
+
+pub(crate) use entry::{Ah, Esp};
+
 use crate::{
     device::IpsecDev,
     error::Discard,
     instance::Instance,
     kapi::net::{
         dev::Device,
-        netns,
-        proto::{Carrier, Handler, Receiver},
+        proto::Carrier,
         skbuff::{Packet, Skb},
     },
     sadb::{sa::Sa, MAX_GROUP, SMALL_REFS},
     sysctl::klips_debug,
     xform::{
-        comp, high_half, ipip,
+        comp,
+        esp::Opened,
+        high_half, ipip,
         udp::{self, Ports},
         Xform,
     },
 };
 use core::net::IpAddr;
-use kernel::sync::{
-    rcu::{self, Guard},
-    Arc,
-};
+use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
     addr::Family,
     pfkey::types::natt_type,
     said::{SaProto, Said},
     wire::{
-        ah::{self, AhHeader},
+        ah::AhHeader,
         comp::{CompHeader, CPI_DEFLATE},
-        esp::{self, EspHeader},
+        esp::EspHeader,
         ip::{self, IpView, Walk},
         ipv4,
     },
@@ -44,80 +47,6 @@ use klips_core::{
 const ESP: u8 = 50;
 const AH: u8 = 51;
 const COMP: u8 = 108;
-
-/// ESP.
-pub(crate) struct Esp;
-
-static ESP_HANDLER: Handler<Esp> = Handler::new();
-
-impl Receiver for Esp {
-    const PROTOCOL: u8 = ESP;
-
-    fn handler() -> &'static Handler<Self> {
-        &ESP_HANDLER
-    }
-
-    fn receive(mut skb: Skb, carrier: Carrier) -> Result<(), Skb> {
-        let spi = skb
-            .peek::<{ esp::HEADER_LEN }>()
-            .and_then(|header| Some(EspHeader::parse(&header).ok()?.0.spi));
-        receive(skb, carrier, SaProto::Esp, spi)
-    }
-}
-
-/// AH.
-pub(crate) struct Ah;
-
-static AH_HANDLER: Handler<Ah> = Handler::new();
-
-impl Receiver for Ah {
-    const PROTOCOL: u8 = AH;
-
-    fn handler() -> &'static Handler<Self> {
-        &AH_HANDLER
-    }
-
-    fn receive(mut skb: Skb, carrier: Carrier) -> Result<(), Skb> {
-        if carrier != Carrier::Ip {
-            return Err(skb);
-        }
-        let spi = skb
-            .peek::<{ ah::HEADER_LEN }>()
-            .and_then(|header| AhHeader::parse(&header).ok())
-            .map(|header| header.spi);
-        receive(skb, carrier, SaProto::Ah, spi)
-    }
-}
-
-/// Takes a packet with this SPI if its SA is one of ours; else hands it back as it came.
-fn receive(skb: Skb, carrier: Carrier, proto: SaProto, spi: Option<u32>) -> Result<(), Skb> {
-    let guard = rcu::read_lock();
-    let Some(ns) = skb
-        .device()
-        .and_then(|port| netns::instance::<Instance>(port.net(), &guard))
-    else {
-        return Err(skb);
-    };
-    let sa = skb
-        .network_header()
-        .and_then(destination)
-        .zip(spi)
-        .and_then(|(dst, spi)| ns.sadb.get(&Said { dst, spi, proto }, &guard));
-    match sa {
-        Some(sa) => {
-            take(ns, sa, skb, carrier, &guard);
-            Ok(())
-        }
-        None => Err(skb),
-    }
-}
-
-/// The destination that an IP header, extension headers aside, is addressed to.
-fn destination(header: &[u8]) -> Option<IpAddr> {
-    ip::parse_header(header, Walk::Insert)
-        .ok()
-        .map(|view| view.dst)
-}
 
 /// Takes a packet that is ours.
 fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) {
@@ -128,13 +57,28 @@ fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) 
     };
     dev.data().stats().arrived();
     let inbound = Inbound { ns, dev, guard };
-    match inbound.run(sa, skb, carrier) {
-        Ok(len) => dev.data().stats().received(len),
-        Err(why) => {
-            klips_debug!(ns, Rcv, "rcv: {}: discarded, {}", sa.said(), why.name());
-            dev.data().discard(why);
-        }
-    }
+    inbound.conclude(sa, inbound.run(sa, skb, carrier));
+}
+
+/// Where a packet is on its way in.
+#[derive(Clone, Copy)]
+struct Progress {
+    /// Its IP header in front of the SA's.
+    view: IpView,
+    /// Its sequence number, if the protocol has one.
+    seq: Option<u64>,
+    /// How many SAs it has been through.
+    depth: usize,
+    /// The UDP ports it came by, if this is the SA to notice.
+    ports: Option<Ports>,
+}
+
+/// What a packet turned out to hold.
+enum Onward<'g> {
+    /// A header of another SA.
+    Nested(&'g Arc<Sa>, Packet),
+    /// What the stack was given; bytes.
+    Delivered(usize),
 }
 
 /// What holds for one packet on its way in.
@@ -145,10 +89,27 @@ struct Inbound<'g> {
 }
 
 impl<'g> Inbound<'g> {
+    /// Counts what became of a packet that came by `sa`; `None`: a cipher has it.
+    fn conclude(&self, sa: &Sa, done: Result<Option<usize>, Discard>) {
+        match done {
+            Ok(Some(len)) => self.dev.data().stats().received(len),
+            Ok(None) => {}
+            Err(why) => {
+                klips_debug!(
+                    self.ns,
+                    Rcv,
+                    "rcv: {}: discarded, {}",
+                    sa.said(),
+                    why.name()
+                );
+                self.dev.data().discard(why);
+            }
+        }
+    }
+
     /// The stages. Returns the length of the inner packet, bytes.
-    fn run(&self, sa: &'g Arc<Sa>, skb: Skb, carrier: Carrier) -> Result<usize, Discard> {
+    fn run(&self, sa: &'g Arc<Sa>, skb: Skb, carrier: Carrier) -> Result<Option<usize>, Discard> {
         let mut packet = skb.into_packet().ok_or(Discard::RxNoMemory)?;
-        let mut sa = sa;
         if self.checks_policy() && sa.prev().is_some() {
             // The group begins further out: its outer protection is missing.
             return Err(Discard::RxChainMismatch);
@@ -158,26 +119,75 @@ impl<'g> Inbound<'g> {
             Carrier::Udp => Some(udp::decap(&mut packet)?),
         };
         self.check_encapsulation(sa, ports.is_some())?;
-        for depth in 0..MAX_GROUP {
+        self.walk(sa, packet, 0, ports)
+    }
+
+    /// Takes the packet through `sa` and those inside of it, from this depth on.
+    fn walk(
+        &self,
+        mut sa: &'g Arc<Sa>,
+        mut packet: Packet,
+        from: usize,
+        ports: Option<Ports>,
+    ) -> Result<Option<usize>, Discard> {
+        for depth in from..MAX_GROUP {
             let view = ip::parse(packet.bytes(), Walk::Find).map_err(|_| Discard::RxTruncated)?;
-            let next_header = self.open(sa, &view, &mut packet)?;
-            if let Some(ports) = ports.filter(|_| depth == 0) {
-                self.follow_peer(sa, ports);
+            let seq = self.admit(sa, &view, &packet)?;
+            let ports = ports.filter(|_| depth == 0);
+            let at = Progress {
+                view,
+                seq,
+                depth,
+                ports,
+            };
+            let next_header = match sa.fixed.xform.waits() {
+                None => open(sa, &at, &mut packet),
+                Some(esp) => match self.submit(esp, sa, &at, packet)? {
+                    None => return Ok(None),
+                    Some((back, opened)) => {
+                        packet = back;
+                        opened
+                    }
+                },
             }
-            let next = skip_optional(sa.next.read(self.guard), next_header, &view, self.guard);
-            if ipip::is_tunnelled(next_header) {
-                return self.leave_tunnel(next, &view, next_header, packet);
-            }
-            match (next_header, next) {
-                (ESP | AH | COMP, _) => {
-                    let header = packet.bytes().get(view.header_len..).unwrap_or(&[]);
-                    sa = self.nested(&view.dst, next_header, header, next)?;
-                }
-                (_, Some(_)) => return Err(Discard::RxIncompletePolicy),
-                (_, None) => return self.leave_transport(sa, &view, packet),
+            .inspect_err(|why| blame(sa, *why))?;
+            match self.onward(sa, &at, next_header, packet)? {
+                Onward::Nested(inner, rest) => (sa, packet) = (inner, rest),
+                Onward::Delivered(len) => return Ok(Some(len)),
             }
         }
         Err(Discard::RxTooDeep)
+    }
+
+    /// Accounts for a packet that `sa` has opened, and sees what was inside.
+    fn onward(
+        &self,
+        sa: &'g Arc<Sa>,
+        at: &Progress,
+        next_header: u8,
+        packet: Packet,
+    ) -> Result<Onward<'g>, Discard> {
+        self.account(sa, packet.len());
+        if let Some(ports) = at.ports {
+            self.follow_peer(sa, ports);
+        }
+        let view = &at.view;
+        let next = skip_optional(sa.next.read(self.guard), next_header, view, self.guard);
+        if ipip::is_tunnelled(next_header) {
+            let len = self.leave_tunnel(next, view, next_header, packet)?;
+            return Ok(Onward::Delivered(len));
+        }
+        match (next_header, next) {
+            (ESP | AH | COMP, _) => {
+                let header = packet.bytes().get(view.header_len..).unwrap_or(&[]);
+                let inner = self.nested(&view.dst, next_header, header, next)?;
+                Ok(Onward::Nested(inner, packet))
+            }
+            (_, Some(_)) => Err(Discard::RxIncompletePolicy),
+            (_, None) => self
+                .leave_transport(sa, view, packet)
+                .map(Onward::Delivered),
+        }
     }
 
     fn checks_policy(&self) -> bool {
@@ -200,8 +210,8 @@ impl<'g> Inbound<'g> {
         }
     }
 
-    /// Admits the packet to `sa`, verifies and decrypts it. Returns the protocol of what was inside.
-    fn open(&self, sa: &Arc<Sa>, view: &IpView, packet: &mut Packet) -> Result<u8, Discard> {
+    /// Whether the packet may go to `sa`, as far as one can tell before its ICV verified. Returns its sequence number.
+    fn admit(&self, sa: &Arc<Sa>, view: &IpView, packet: &Packet) -> Result<Option<u64>, Discard> {
         klips_debug!(
             self.ns,
             Rcv,
@@ -219,26 +229,7 @@ impl<'g> Inbound<'g> {
         if let Some(limit) = limit {
             self.ns.report(sa, limit);
         }
-        let seq = admitted?;
-        let commit = || seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
-        let high = high_half(seq.unwrap_or(0));
-        let opened = match &sa.fixed.xform {
-            Xform::Esp(esp) => esp
-                .check_len(view.payload_len())
-                .and_then(|()| esp.decap(packet, view, high, commit))
-                .map(|opened| {
-                    if !opened.pad_ok {
-                        sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
-                    }
-                    opened.next_header
-                }),
-            Xform::Ah(ah) => ah.decap(packet, view, high, commit),
-            Xform::Comp(comp) => comp.decap(packet, view),
-            Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
-        };
-        let next_header = opened.inspect_err(|why| blame(sa, *why))?;
-        self.account(sa, packet.len());
-        Ok(next_header)
+        admitted
     }
 
     /// Whether the outer source is that of the SA, if it has one.
@@ -368,6 +359,30 @@ impl<'g> Inbound<'g> {
             .read(self.guard)
             .is_none_or(|policy| policy.allows(src, dst))
     }
+}
+
+/// Verifies and decrypts the packet. Returns the protocol of what was inside.
+fn open(sa: &Sa, at: &Progress, packet: &mut Packet) -> Result<u8, Discard> {
+    let commit = || at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
+    let high = high_half(at.seq.unwrap_or(0));
+    match &sa.fixed.xform {
+        Xform::Esp(esp) => {
+            esp.check_len(at.view.payload_len())?;
+            let opened = esp.decap(packet, &at.view, high, commit)?;
+            Ok(note_padding(sa, &opened))
+        }
+        Xform::Ah(ah) => ah.decap(packet, &at.view, high, commit),
+        Xform::Comp(comp) => comp.decap(packet, &at.view),
+        Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
+    }
+}
+
+/// Counts bad padding on the SA. Returns the protocol of what was inside.
+fn note_padding(sa: &Sa, opened: &Opened) -> u8 {
+    if !opened.pad_ok {
+        sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
+    }
+    opened.next_header
 }
 
 /// The sequence number of the IPsec header that `payload` begins with, for SAs whose protocol has one.

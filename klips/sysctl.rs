@@ -26,6 +26,7 @@ const NAMES: [&CStr; COUNT] = [
     c"hold_retry",
     c"hold_lifetime",
     c"acquire_rate",
+    c"async_crypto",
     c"debug_tunnel",
     c"debug_xform",
     c"debug_eroute",
@@ -41,7 +42,7 @@ const NAMES: [&CStr; COUNT] = [
     c"debug_netlink",
 ];
 const DEFAULTS: [i32; COUNT] = [
-    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
 const ICMP: usize = 0;
 const INBOUND_POLICY_CHECK: usize = 1;
@@ -50,7 +51,8 @@ const HOLD_MAX: usize = 3;
 const HOLD_RETRY: usize = 4;
 const HOLD_LIFETIME: usize = 5;
 const ACQUIRE_RATE: usize = 6;
-const DEBUG: usize = 7;
+const ASYNC_CRYPTO: usize = 7;
+const DEBUG: usize = 8;
 
 /// What may be talked about in the kernel log, in the order of the sysctls. The first nine are `klipsdebug`'s.
 ///
@@ -163,6 +165,11 @@ impl Switches {
     /// The most ACQUIREs in a second.
     pub(crate) fn acquire_rate(&self) -> i32 {
         self.get(ACQUIRE_RATE)
+    }
+
+    /// SAs that are made take the ciphers that the kernel ranks highest, also asynchronous ones.
+    pub(crate) fn async_crypto(&self) -> bool {
+        self.get(ASYNC_CRYPTO) != 0
     }
 
     /// The mask of a subsystem.

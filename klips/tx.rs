@@ -5,18 +5,21 @@
 //! Context: softirq or bottom halves disabled, under RCU, on many CPUs at once. Each stage consumes the packet and hands it
 //! on; a packet that a stage refuses is freed there, under exactly one reason.
 
+mod later;
+mod mtu;
+mod shunt;
+
 use crate::{
     device::{Attachment, IpsecDev},
     eroute::Eroute,
     error::Discard,
-    hold::Waiting,
     instance::Instance,
     kapi::net::{
         dev::Device,
         route,
         skbuff::{Packet, Skb},
     },
-    sadb::{Bundle, Sadb},
+    sadb::{sa::Sa, Bundle, Sadb},
     sysctl::klips_debug,
     xform::{udp, Xform},
 };
@@ -27,10 +30,9 @@ use kernel::sync::{
 };
 use klips_core::{
     addr::Family,
-    eroute::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, Key, Selector, Verdict},
-    pfkey::ext::Endpoint,
+    eroute::{bypass, is_ike_or_ipsec, Key, Verdict},
     plan::{self, Plan, Step},
-    said::{Said, Shunt},
+    said::Said,
     wire::{
         flow::{self, Flow},
         ip::{self, Walk},
@@ -38,15 +40,8 @@ use klips_core::{
     },
 };
 
-const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const ICMP_UNREACHABLE: u8 = 3;
-const ICMP_FRAG_NEEDED: u8 = 4;
-const ICMP_PROHIBITED: u8 = 13;
-const ICMPV6: u8 = 58;
-const ICMPV6_TOO_BIG: u8 = 2;
-const ICMPV6_UNREACHABLE: u8 = 1;
-const ICMPV6_PROHIBITED: u8 = 1;
 
 /// How often a packet is looked up again because its hold ended under it.
 const MAX_DECISIONS: usize = 4;
@@ -57,8 +52,13 @@ const MAX_GROUPS: usize = 4;
 /// Takes a packet that the stack gave to an ipsecN device.
 pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb) {
     let guard = rcu::read_lock();
+    conclude(dev, Outbound::new(dev, &guard).and_then(|out| out.run(skb)));
+}
+
+/// Counts what became of a packet.
+fn conclude(dev: &Device<IpsecDev>, done: Result<Sent, Discard>) {
     let data = dev.data();
-    match Outbound::new(dev, &guard).and_then(|out| out.run(skb)) {
+    match done {
         Ok(Sent::Bytes(len)) => data.stats().sent(len),
         Ok(Sent::Later) => {}
         Err(why) => {
@@ -72,8 +72,17 @@ pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb) {
 enum Sent {
     /// It left; bytes of the outer packet.
     Bytes(usize),
-    /// It waits for its policy.
+    /// It waits for its policy, or for a cipher.
     Later,
+}
+
+/// How far a packet has come.
+#[derive(Clone, Copy)]
+struct Progress {
+    /// Its group.
+    group: usize,
+    /// The type of service to show outside.
+    tos: u8,
 }
 
 /// What the policy says about a packet.
@@ -131,9 +140,7 @@ impl<'g> Outbound<'g> {
             packet = match self.decide(&flow)? {
                 Decision::Bypass => return self.pass(packet, &flow).map(Sent::Bytes),
                 Decision::Eroute(eroute) => match Verdict::from(eroute.spec.said) {
-                    Verdict::Protect(said) => {
-                        return self.protect_all(packet, flow, said).map(Sent::Bytes)
-                    }
+                    Verdict::Protect(said) => return self.protect_all(packet, flow, said),
                     Verdict::Shunt(shunt) => match self.shunt(shunt, eroute, packet, &flow)? {
                         Ok(sent) => return Ok(sent),
                         Err(packet) => packet,
@@ -160,75 +167,6 @@ impl<'g> Outbound<'g> {
         Ok(Decision::Eroute(eroute))
     }
 
-    /// What a shunt does. The inner `Err` hands the packet back, to be looked up again.
-    fn shunt(
-        &self,
-        shunt: Shunt,
-        eroute: &Arc<Eroute>,
-        packet: Packet,
-        flow: &Flow,
-    ) -> Result<Result<Sent, Packet>, Discard> {
-        match shunt {
-            Shunt::Pass => self.pass(packet, flow).map(|len| Ok(Sent::Bytes(len))),
-            Shunt::Drop => Err(Discard::TxPolicyDrop),
-            Shunt::Reject => {
-                reject(packet, flow);
-                Err(Discard::TxPolicyReject)
-            }
-            Shunt::Hold => {
-                let hold = eroute.hold.as_ref().ok_or(Discard::TxHeld)?;
-                let waiting = Waiting::new(packet, self.dev.port().ifindex());
-                Ok(match hold.keep(waiting) {
-                    Ok(evicted) => {
-                        self.evicted(evicted);
-                        Ok(Sent::Later)
-                    }
-                    Err(waiting) => Err(waiting.into_packet(self.dev.port())),
-                })
-            }
-            Shunt::Trap => {
-                let hold = hold_for(&eroute.selector, flow).ok_or(Discard::TxTrapped)?;
-                self.spring(hold, eroute, packet, flow).map(Ok)
-            }
-            Shunt::TrapSubnet => self.spring(eroute.selector, eroute, packet, flow).map(Ok),
-        }
-    }
-
-    /// Springs a trap: key daemons will be asked, and the packet waits for `hold`.
-    ///
-    /// The device counts it as dropped all the same, as the classic module does: what is sent later counts anew.
-    fn spring(
-        &self,
-        hold: Selector,
-        trap: &Arc<Eroute>,
-        packet: Packet,
-        flow: &Flow,
-    ) -> Result<Sent, Discard> {
-        let ends = acquire_ends(&trap.selector, flow);
-        let end = |addr, port| Endpoint {
-            addr,
-            port,
-            proto: ends.proto,
-        };
-        let (src, dst) = (end(ends.src, ends.sport), end(ends.dst, ends.dport));
-        let waiting = Waiting::new(packet, self.dev.port().ifindex());
-        let evicted = self
-            .ns
-            .traps
-            .spring(hold, trap, src, dst, waiting)
-            .map_err(|_| Discard::TxTrapped)?;
-        self.evicted(evicted);
-        self.ns.wake();
-        self.dev.data().stats().dropped_for_now();
-        Ok(Sent::Later)
-    }
-
-    fn evicted(&self, waiting: Option<Waiting>) {
-        if waiting.is_some() {
-            self.dev.data().discard(Discard::TxHoldEvicted);
-        }
-    }
-
     /// Sends the packet as it is. The classic module looks its route up without a source.
     fn pass(&self, packet: Packet, flow: &Flow) -> Result<usize, Discard> {
         self.leave(
@@ -241,21 +179,31 @@ impl<'g> Outbound<'g> {
     }
 
     /// Sends the packet through the group that starts with `said`, and then through those that its outer packets lead to.
-    fn protect_all(
+    fn protect_all(&self, packet: Packet, flow: Flow, said: Said) -> Result<Sent, Discard> {
+        self.go_on(0, packet, Some((flow, said)))
+    }
+
+    /// Sends a packet that has been through `groups` groups through the one that it leads to, if any, and those after it.
+    fn go_on(
         &self,
+        groups: usize,
         mut packet: Packet,
-        mut flow: Flow,
-        mut said: Said,
-    ) -> Result<usize, Discard> {
-        for group in 0..MAX_GROUPS {
-            // Only the first group's packets have a sender to be told; the others' is this host.
-            packet = self.protect(packet, &flow, &said, group == 0)?;
-            match self.lookup_outer(&packet)? {
-                None => return self.emit(packet),
-                Some(further) => (flow, said) = further,
-            }
+        mut leads_to: Option<(Flow, Said)>,
+    ) -> Result<Sent, Discard> {
+        for group in groups..MAX_GROUPS {
+            let Some((flow, said)) = leads_to else {
+                break;
+            };
+            packet = match self.protect(packet, &flow, &said, group)? {
+                Some(packet) => packet,
+                None => return Ok(Sent::Later),
+            };
+            leads_to = self.lookup_outer(&packet)?;
         }
-        Err(Discard::TxLoop)
+        match leads_to {
+            None => self.emit(packet).map(Sent::Bytes),
+            Some(_) => Err(Discard::TxLoop),
+        }
     }
 
     /// The flow of the outer packet, and the SA that its own eroute leads to, if that is of another host than the packet
@@ -274,14 +222,14 @@ impl<'g> Outbound<'g> {
         })
     }
 
-    /// Takes the packet through the group that starts with `said`. `tells`: its sender may be told of the MTU.
+    /// Takes the packet through the group that starts with `said`, the packet's `group`th. `None`: a cipher has it.
     fn protect(
         &self,
         mut packet: Packet,
         flow: &Flow,
         said: &Said,
-        tells: bool,
-    ) -> Result<Packet, Discard> {
+        group: usize,
+    ) -> Result<Option<Packet>, Discard> {
         let sa = self.ns.sadb.get(said, self.guard).ok_or(Discard::TxNoSa)?;
         let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
         let tunnelled = bundle
@@ -300,7 +248,8 @@ impl<'g> Outbound<'g> {
         };
         let plan = Self::plan(&bundle, flow, header_len)?;
         // In transport mode only TCP is told: it makes its segments shorter. A datagram would come back in fragments.
-        if tells && (tunnelled || flow.proto == TCP) {
+        // Only the first group's packets have a sender to be told; the others' is this host.
+        if group == 0 && (tunnelled || flow.proto == TCP) {
             self.tell_mtu(&mut packet, flow, header_len, &plan, &bundle)?;
         }
         let link = self.phys.link_reserve();
@@ -312,8 +261,12 @@ impl<'g> Outbound<'g> {
         } else {
             flow.tos
         };
-        self.encap(&bundle, tos, &mut packet)?;
-        Ok(packet)
+        let at = Progress { group, tos };
+        let Some(mut packet) = self.encap(&bundle, at, packet)? else {
+            return Ok(None);
+        };
+        wrap(bundle.last().copied(), &mut packet)?;
+        Ok(Some(packet))
     }
 
     fn plan(bundle: &Bundle<'_>, flow: &Flow, header_len: usize) -> Result<Plan, Discard> {
@@ -329,66 +282,32 @@ impl<'g> Outbound<'g> {
         plan::plan(steps(bundle), flow.len, header_len, family(flow))
     }
 
-    /// With sysctl `icmp`, tells the sender of a packet that will have to be fragmented what would fit.
-    ///
-    /// The classic figure is an estimate that some ciphers exceed; what is told fits in any case. An IPv6 sender is never
-    /// told less than every IPv6 link carries (RFC 8200 5), and what it was told of is not sent (`TxFragNeeded`).
-    fn tell_mtu(
+    /// Runs the packet through every SA of the bundle, inner to outer. `None`: a cipher has it.
+    fn encap(
         &self,
-        packet: &mut Packet,
-        flow: &Flow,
-        header_len: usize,
-        plan: &Plan,
         bundle: &Bundle<'_>,
-    ) -> Result<(), Discard> {
-        const MIN_V6_MTU: usize = 1280;
-        if !self.ns.sysctl.icmp()
-            || !flow.df
-            || !flow.first_fragment
-            || matches!(flow.proto, ICMP | ICMPV6)
-        {
-            return Ok(());
-        }
-        let phys_mtu = self.phys.port().mtu() as usize;
-        if plan.total_len <= phys_mtu && flow.len <= plan.inner_mtu(phys_mtu) {
-            return Ok(());
-        }
-        let exact = plan::largest_inner(|| steps(bundle), phys_mtu, header_len, family(flow));
-        let mtu = plan.inner_mtu(phys_mtu).min(exact);
-        match flow.src {
-            IpAddr::V4(_) if flow.len > mtu => {
-                packet.icmp_error(ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu as u32);
-            }
-            IpAddr::V6(_) if flow.len > mtu.max(MIN_V6_MTU) => {
-                let mtu = mtu.max(MIN_V6_MTU) as u32;
-                packet.icmpv6_error(ICMPV6_TOO_BIG, 0, mtu);
-                return Err(Discard::TxFragNeeded);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Runs the packet through every SA of the bundle, inner to outer, and then into UDP if the last one wants that.
-    fn encap(&self, bundle: &Bundle<'_>, tos: u8, packet: &mut Packet) -> Result<(), Discard> {
+        at: Progress,
+        mut packet: Packet,
+    ) -> Result<Option<Packet>, Discard> {
         for sa in bundle {
             let (seq, limit) = sa.begin_send();
             if let Some(limit) = limit {
                 self.ns.report(sa, limit);
             }
-            sa.fixed.xform.encap(sa, seq?, tos, packet)?;
+            let seq = seq?;
+            match sa.fixed.xform.waits() {
+                None => sa.fixed.xform.encap(sa, seq, at.tos, &mut packet)?,
+                Some(esp) => match self.submit(esp, sa, seq, at, packet)? {
+                    Some(back) => packet = back,
+                    None => return Ok(None),
+                },
+            }
             if matches!(sa.fixed.xform, Xform::Ipip) {
-                self.identify(packet)?;
+                self.identify(&mut packet)?;
             }
             sa.count(packet.len());
         }
-        match bundle
-            .last()
-            .and_then(|sa| Some((sa, udp::marker_len(sa)?)))
-        {
-            Some((sa, marker)) => udp::encap(sa, marker, packet),
-            None => Ok(()),
-        }
+        Ok(Some(packet))
     }
 
     /// Gives a fresh IPv4 header its identification: now, as AH authenticates it, and a further group may take it inside.
@@ -452,6 +371,14 @@ impl<'g> Outbound<'g> {
     }
 }
 
+/// Puts the packet into UDP if the last SA that it went through wants that.
+fn wrap(last: Option<&Arc<Sa>>, packet: &mut Packet) -> Result<(), Discard> {
+    match last.and_then(|sa| Some((sa, udp::marker_len(sa)?))) {
+        Some((sa, marker)) => udp::encap(sa, marker, packet),
+        None => Ok(()),
+    }
+}
+
 /// What the bundle does to a packet, in order.
 fn steps<'a>(bundle: &'a Bundle<'_>) -> impl Iterator<Item = Step> + 'a {
     let marker = bundle.last().and_then(|sa| udp::marker_len(sa));
@@ -463,13 +390,4 @@ fn steps<'a>(bundle: &'a Bundle<'_>) -> impl Iterator<Item = Step> + 'a {
 
 fn family(flow: &Flow) -> Family {
     Family::of(&flow.dst)
-}
-
-/// Tells the sender that policy forbids this (RFC 1812 5.2.7.1, RFC 4443 3.1).
-fn reject(mut packet: Packet, flow: &Flow) {
-    if flow.src.is_ipv4() {
-        packet.icmp_error(ICMP_UNREACHABLE, ICMP_PROHIBITED, 0);
-    } else {
-        packet.icmpv6_error(ICMPV6_UNREACHABLE, ICMPV6_PROHIBITED, 0);
-    }
 }

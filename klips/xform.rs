@@ -40,7 +40,16 @@ impl Xform {
         }
     }
 
-    /// Applies the transform. The packet has the room that the plan asked for. Softirq; no locks held.
+    /// The transform, if its cipher may come back later.
+    #[inline]
+    pub(crate) fn waits(&self) -> Option<&esp::Esp> {
+        match self {
+            Self::Esp(esp) if esp.is_async() => Some(esp),
+            _ => None,
+        }
+    }
+
+    /// Applies a transform that does not wait. The packet has the room that the plan asked for. Softirq; no locks held.
     #[inline]
     pub(crate) fn encap(
         &self,

@@ -5,9 +5,11 @@
 //! C header: [`include/crypto/aead.h`](srctree/include/crypto/aead.h)
 
 mod compress;
+mod job;
 mod mac;
 
 pub(crate) use compress::Compressor;
+pub(crate) use job::{Operation, Resume, Span, Submitted};
 pub(crate) use mac::{Mac, MAX_MAC};
 
 use super::{net::to_result, raw};
@@ -35,10 +37,10 @@ pub(crate) fn random_u32() -> u32 {
     unsafe { raw::klips_random_u32() }
 }
 
-/// Whether the kernel has an AEAD of this name, and a synchronous one. Process context; may load modules.
+/// Whether the kernel has an AEAD of this name. Process context; may load modules.
 pub(crate) fn has_aead(name: &CStr) -> bool {
     // SAFETY: The name is NUL-terminated.
-    unsafe { raw::crypto_has_aead(name.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC) != 0 }
+    unsafe { raw::crypto_has_aead(name.as_char_ptr(), 0, 0) != 0 }
 }
 
 /// Whether the kernel has a hash of this name, and a synchronous one. Process context; may load modules.
@@ -94,6 +96,7 @@ impl Drop for Secret {
 pub(crate) struct Aead {
     tfm: NonNull<raw::crypto_aead>,
     icv_len: usize,
+    waits: bool,
 }
 
 // SAFETY: A transform with its key set may be used by any number of CPUs at once; each request has its own state.
@@ -102,22 +105,32 @@ unsafe impl Send for Aead {}
 unsafe impl Sync for Aead {}
 
 impl Aead {
-    fn allocate(driver: &CStr) -> Result<Self> {
-        // SAFETY: The name is NUL-terminated. Asynchronous implementations are masked out.
-        let tfm = from_err_ptr(unsafe {
-            raw::crypto_alloc_aead(driver.as_char_ptr(), 0, raw::KLIPS_CRYPTO_ALG_ASYNC)
-        })?;
+    fn allocate(driver: &CStr, mask: u32) -> Result<Self> {
+        // SAFETY: The name is NUL-terminated.
+        let tfm = from_err_ptr(unsafe { raw::crypto_alloc_aead(driver.as_char_ptr(), 0, mask) })?;
+        let tfm = NonNull::new(tfm).ok_or(ENOMEM)?;
+        // SAFETY: The transform is live.
+        let waits = unsafe { raw::klips_aead_is_async(tfm.as_ptr()) };
         // INVARIANT: A fresh transform.
-        NonNull::new(tfm)
-            .map(|tfm| Self { tfm, icv_len: 0 })
-            .ok_or(ENOMEM)
+        Ok(Self {
+            tfm,
+            icv_len: 0,
+            waits,
+        })
     }
 
     /// A transform for `driver` with a plain key. Process context.
     ///
+    /// It is a synchronous one if the kernel has any; `best`: the one that the kernel ranks highest.
+    ///
     /// `ENOENT`: the kernel has no such algorithm; `EINVAL`: it does not like the key or the ICV length (bytes).
-    pub(crate) fn new(driver: &CStr, key: &Secret, icv_len: usize) -> Result<Self> {
-        let mut this = Self::allocate(driver)?;
+    pub(crate) fn new(driver: &CStr, key: &Secret, icv_len: usize, best: bool) -> Result<Self> {
+        let mut this = if best {
+            Self::allocate(driver, 0)
+        } else {
+            Self::allocate(driver, raw::KLIPS_CRYPTO_ALG_ASYNC)
+                .or_else(|_| Self::allocate(driver, 0))
+        }?;
         // SAFETY: By the type invariant; the key is read only.
         to_result(unsafe {
             raw::crypto_aead_setkey(this.tfm.as_ptr(), key.0.as_ptr(), key.0.len() as u32)
@@ -128,7 +141,15 @@ impl Aead {
         Ok(this)
     }
 
+    /// Whether operations may be over later than they return: then they go through [`Aead::submit`] only.
+    #[inline]
+    pub(crate) fn is_async(&self) -> bool {
+        self.waits
+    }
+
     /// Encrypts `buf[assoc..assoc + text]` in place and writes the ICV behind it. Softirq; no sleep.
+    ///
+    /// `EINVAL`: the buffer is too short, or the transform is asynchronous.
     pub(crate) fn encrypt(
         &self,
         buf: &mut [u8],
@@ -169,11 +190,14 @@ impl Aead {
         iv: &mut [u8; MAX_IV],
         op: unsafe extern "C" fn(*mut raw::aead_request) -> kernel::ffi::c_int,
     ) -> Result {
+        if self.waits {
+            return Err(EINVAL);
+        }
         let request = Request::new(self)?;
         let mut sg = MaybeUninit::<raw::scatterlist>::uninit();
         let len = u32::try_from(buf.len()).map_err(|_| EINVAL)?;
         // SAFETY: `buf` is the linear part of a packet, hence lowmem memory that a scatterlist may describe; list, buffer
-        // and IV live until the operation is over, which it is on return as asynchronous transforms were masked out.
+        // and IV live until the operation is over, which it is on return as the transform is synchronous.
         to_result(unsafe {
             raw::klips_sg_init_one(sg.as_mut_ptr(), buf.as_mut_ptr().cast(), len);
             raw::klips_aead_request_set(
@@ -182,6 +206,8 @@ impl Aead {
                 assoc as u32,
                 text as u32,
                 iv.as_mut_ptr(),
+                None,
+                core::ptr::null_mut(),
             );
             op(request.0.as_ptr())
         })
@@ -195,7 +221,15 @@ impl Drop for Aead {
     }
 }
 
+/// The state of one operation.
+///
+/// # Invariants
+///
+/// Points at a live request that only this value frees.
 struct Request(NonNull<raw::aead_request>);
+
+// SAFETY: A request may be freed by any CPU.
+unsafe impl Send for Request {}
 
 impl Request {
     fn new(tfm: &Aead) -> Result<Self> {

@@ -29,7 +29,9 @@ void klips_talking_dec(void);
 struct aead_request *klips_aead_request_alloc(struct crypto_aead *tfm);
 void klips_aead_request_free(struct aead_request *req);
 void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
-			    unsigned int assoclen, unsigned int cryptlen, u8 *iv);
+			    unsigned int assoclen, unsigned int cryptlen, u8 *iv,
+			    crypto_completion_t done, void *data);
+bool klips_aead_is_async(struct crypto_aead *tfm);
 void klips_free_aead(struct crypto_aead *tfm);
 void klips_sg_init_one(struct scatterlist *sg, void *buf, unsigned int len);
 void klips_memzero_explicit(void *p, size_t len);

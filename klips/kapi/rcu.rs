@@ -6,6 +6,7 @@
 //!
 //! * [`Graveyard`]: frees what was unpublished, in process context, after a grace period.
 //! * [`Rcu`]: one pointer, replaced as a whole.
+//! * [`Loan`]: a counted reference that packets may give up, although it may be the last one.
 //!
 //! The kernel crate has the read side only (`rcu::Guard`).
 
@@ -14,7 +15,12 @@ use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{bindings, prelude::*, sync::rcu::Guard};
+use kernel::{
+    alloc::Flags,
+    bindings,
+    prelude::*,
+    sync::{rcu::Guard, Arc},
+};
 
 /// What every published object begins with: its place in the graveyard once it is unpublished.
 #[repr(C)]
@@ -30,9 +36,16 @@ pub(super) struct Node<T> {
     pub(super) value: T,
 }
 
+// SAFETY: The header's pointer is the graveyard's, and null before; what moves with a node that nobody sees is its value.
+unsafe impl<T: Send> Send for Node<T> {}
+
 impl<T> Node<T> {
     /// Allocates a node. Process context.
     pub(super) fn new(value: T) -> Result<KBox<Self>> {
+        Self::with_flags(value, GFP_KERNEL)
+    }
+
+    fn with_flags(value: T, flags: Flags) -> Result<KBox<Self>> {
         Ok(KBox::new(
             Self {
                 header: Header {
@@ -41,7 +54,7 @@ impl<T> Node<T> {
                 },
                 value,
             },
-            GFP_KERNEL,
+            flags,
         )?)
     }
 
@@ -200,3 +213,31 @@ impl<T: Send + Sync> Drop for Rcu<T> {
 
 /// A value with its allocation done, ready to be published without failing.
 pub(crate) struct Prepared<T>(KBox<Node<T>>);
+
+/// A counted reference for a time in which no read lock is held. The object that it turns out to be the last reference to is
+/// dropped in process context.
+pub(crate) struct Loan<T: Send + Sync>(KBox<Node<Option<Arc<T>>>>);
+
+impl<T: Send + Sync> Loan<T> {
+    /// Another reference to `arc`. Any context; fails with `ENOMEM`.
+    pub(crate) fn new(arc: &Arc<T>) -> Result<Self> {
+        Ok(Self(Node::with_flags(Some(arc.clone()), GFP_ATOMIC)?))
+    }
+
+    /// The object.
+    pub(crate) fn get(&self) -> Option<&Arc<T>> {
+        self.0.value.as_ref()
+    }
+
+    /// Gives the reference up. Any context.
+    pub(crate) fn give_back(mut self, yard: &Graveyard) {
+        let last = self.0.value.take().and_then(Arc::into_unique_or_drop);
+        if let Some(last) = last {
+            self.0.value = Some(last.into());
+            if let Some(node) = NonNull::new(KBox::into_raw(self.0)) {
+                // SAFETY: The node was made by `Node::with_flags`, nobody else has it, and it is given up.
+                unsafe { yard.bury(node) };
+            }
+        }
+    }
+}

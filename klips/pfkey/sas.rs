@@ -134,8 +134,8 @@ fn key_of(key: Option<ext::Key<'_>>) -> ext::Key<'_> {
     })
 }
 
-/// The transform that the parameters ask for.
-fn xform(params: &SaParams<'_>, extended: bool) -> Done<Xform> {
+/// The transform that the parameters ask for; `best`: with the kernel's best cipher, be it asynchronous.
+fn xform(params: &SaParams<'_>, extended: bool, best: bool) -> Done<Xform> {
     let (auth, encrypt) = (key_of(params.auth_key), key_of(params.encrypt_key));
     match params.said.proto {
         SaProto::Ipip => Ok(Xform::Ipip),
@@ -147,7 +147,7 @@ fn xform(params: &SaParams<'_>, extended: bool) -> Done<Xform> {
             } else {
                 suite
             };
-            Esp::new(suite, auth.bytes, encrypt.bytes)
+            Esp::new(suite, auth.bytes, encrypt.bytes, best)
                 .map(Xform::Esp)
                 .map_err(|e| unavailable(params, e))
         }
@@ -217,6 +217,7 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
         return Err(Errno::Einval);
     }
     let saref = params.saref.unwrap_or(SarefPair { me: 0, him: 0 });
+    let best = context.ns.sysctl.async_crypto();
     Ok(Blueprint {
         src: params.src,
         proxy: params.proxy,
@@ -243,7 +244,7 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
         nat_sport: params.nat_t.sport.unwrap_or(0),
         nat_dport: params.nat_t.dport.unwrap_or(0),
         nat_oa: params.nat_t.oa,
-        xform: xform(params, extended)?,
+        xform: xform(params, extended, best)?,
         ..base
     })
 }

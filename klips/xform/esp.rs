@@ -11,11 +11,14 @@
 //!
 //! The IV is authenticated with the header in both families of algorithms; the kernel's templates want it counted as
 //! associated data.
+//!
+//! Each direction is done in two steps, before the cipher and after it, because an asynchronous cipher comes back later:
+//! [`Esp::build`] and [`Esp::sealed`], [`Esp::enclose`] and [`Esp::opened`].
 
 use crate::{
     error::Discard,
     kapi::{
-        crypto::{self, Aead, Secret, MAX_IV},
+        crypto::{self, Aead, Operation, Resume, Secret, Span, Submitted, MAX_IV},
         net::skbuff::Packet,
     },
     sadb::sa::Sa,
@@ -43,6 +46,30 @@ pub(crate) struct Esp {
     iv_base: u64,
 }
 
+/// The part of a packet that the cipher works on.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    span: Span,
+    iv: [u8; MAX_IV],
+    /// What the upper half of an extended sequence number has pushed aside.
+    aside: Option<[u8; esp::EXTENSION]>,
+}
+
+impl Frame {
+    fn bytes<'p>(&self, packet: &'p mut Packet) -> &'p mut [u8] {
+        let bytes = packet.bytes_mut().get_mut(self.span.start..);
+        bytes.unwrap_or(&mut [])
+    }
+
+    /// Puts the ESP header back as packets show it.
+    fn close(&self, packet: &mut Packet) -> Result {
+        match self.aside {
+            Some(aside) => esp::unextend(self.bytes(packet), aside).map_err(|_| EINVAL),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What came out of an ESP packet.
 pub(crate) struct Opened {
     /// Protocol of what was inside.
@@ -52,10 +79,11 @@ pub(crate) struct Opened {
 }
 
 impl Esp {
-    /// Makes the transform. Process context.
+    /// Makes the transform; `best`: with the implementation that the kernel ranks highest, be it asynchronous. Process
+    /// context.
     ///
     /// `EINVAL`: keys of the wrong length; `ENOENT`: the kernel lacks the algorithm.
-    pub(crate) fn new(suite: Suite, auth: &[u8], enc: &[u8]) -> Result<Self> {
+    pub(crate) fn new(suite: Suite, auth: &[u8], enc: &[u8], best: bool) -> Result<Self> {
         let (auth, enc) = (
             auth.get(..suite.auth_key_len).ok_or(EINVAL)?,
             enc.get(..suite.enc_key_len).ok_or(EINVAL)?,
@@ -66,7 +94,7 @@ impl Esp {
             key.push(auth)?;
         }
         key.push(enc)?;
-        let aead = Aead::new(&suite.driver(), &key, suite.icv_len)?;
+        let aead = Aead::new(&suite.driver(), &key, suite.icv_len, best)?;
         let mut base = [0u8; 8];
         crypto::random(&mut base);
         Ok(Self {
@@ -125,8 +153,35 @@ impl Esp {
         iv
     }
 
+    /// Whether packets go through the cipher by [`Esp::submit`], as it may come back later.
+    #[inline]
+    pub(crate) fn is_async(&self) -> bool {
+        self.aead.is_async()
+    }
+
     /// Encrypts the payload of the IP packet and makes it an ESP packet.
     pub(super) fn encap(&self, sa: &Sa, seq: u64, packet: &mut Packet) -> Result<(), Discard> {
+        let mut frame = self.build(sa, seq, packet)?;
+        let (assoc, text) = (frame.span.assoc, frame.span.text);
+        let bytes = frame.bytes(packet);
+        let result = self.aead.encrypt(bytes, assoc, text, &mut frame.iv);
+        self.sealed(packet, &frame, result)
+    }
+
+    /// Has the cipher work on the frame; `then` goes on with the packet if it is not over on return.
+    pub(crate) fn submit<R: Resume>(
+        &self,
+        operation: Operation,
+        packet: Packet,
+        frame: &Frame,
+        then: R,
+    ) -> Submitted {
+        let (span, iv) = (frame.span, frame.iv);
+        self.aead.submit(operation, packet, span, iv, then)
+    }
+
+    /// Makes the IP packet an ESP packet, all but encrypted.
+    pub(crate) fn build(&self, sa: &Sa, seq: u64, packet: &mut Packet) -> Result<Frame, Discard> {
         let view = ip::parse(packet.bytes(), Walk::Insert).map_err(|_| Discard::TxBadBundle)?;
         let head = esp::HEADER_LEN + self.suite.iv_len;
         let tail = esp::pad_len(view.payload_len(), self.suite.block);
@@ -148,7 +203,28 @@ impl Esp {
             .get_mut(view.header_len..)
             .ok_or(Discard::TxBadBundle)?;
         self.fill_in(sa, seq, body, view.proto, text, tail, &iv)?;
-        self.seal(sa, seq, bytes, view.header_len, text, iv)
+        let span = Span {
+            start: view.header_len,
+            assoc: head,
+            text,
+        };
+        self.frame(bytes, span, iv, sa.fixed.said.spi, high_half(seq))
+            .map_err(|_| Discard::TxBadBundle)
+    }
+
+    /// After the cipher: whether the packet is an ESP packet now.
+    pub(crate) fn sealed(
+        &self,
+        packet: &mut Packet,
+        frame: &Frame,
+        result: Result,
+    ) -> Result<(), Discard> {
+        frame.close(packet).map_err(|_| Discard::TxBadBundle)?;
+        result.map_err(|e| match e {
+            ENOMEM => Discard::TxNoMemory,
+            EBUSY | ENOSPC => Discard::TxCryptoBusy,
+            _ => Discard::TxCryptoFailed,
+        })
     }
 
     /// Writes header, IV and trailer around the payload; with the trailer, of `tail` bytes, that is `text` bytes long.
@@ -179,46 +255,23 @@ impl Esp {
         esp::write_trailer(trailer, next_header).map_err(|_| Discard::TxBadBundle)
     }
 
-    /// Encrypts the `text` bytes of the packet whose ESP header is at `at`, and writes the ICV.
-    fn seal(
-        &self,
-        sa: &Sa,
-        seq: u64,
-        bytes: &mut [u8],
-        at: usize,
-        text: usize,
-        mut iv: [u8; MAX_IV],
-    ) -> Result<(), Discard> {
-        let head = esp::HEADER_LEN + self.suite.iv_len;
-        let spi = sa.fixed.said.spi;
-        self.framed(bytes, at, spi, high_half(seq), |frame, more| {
-            self.aead.encrypt(frame, more + head, text, &mut iv)
-        })
-        .map_err(|e| match e {
-            ENOMEM => Discard::TxNoMemory,
-            _ => Discard::TxCryptoFailed,
-        })
-    }
-
-    /// Runs `crypt` on the packet from the ESP header at `at` on, with the upper half of an extended sequence number put
-    /// in; `crypt` also gets by how many bytes that makes the header longer.
-    fn framed(
+    /// The frame of an ESP packet, with the upper half of an extended sequence number put in.
+    fn frame(
         &self,
         bytes: &mut [u8],
-        at: usize,
+        mut span: Span,
+        iv: [u8; MAX_IV],
         spi: u32,
         high: u32,
-        crypt: impl FnOnce(&mut [u8], usize) -> Result,
-    ) -> Result {
-        if !self.suite.esn {
-            return crypt(bytes.get_mut(at..).ok_or(EINVAL)?, 0);
+    ) -> Result<Frame> {
+        let mut aside = None;
+        if self.suite.esn {
+            span.start = span.start.checked_sub(esp::EXTENSION).ok_or(EINVAL)?;
+            span.assoc += esp::EXTENSION;
+            let frame = bytes.get_mut(span.start..).ok_or(EINVAL)?;
+            aside = Some(esp::extend(frame, spi, high).map_err(|_| EINVAL)?);
         }
-        let start = at.checked_sub(esp::EXTENSION).ok_or(EINVAL)?;
-        let frame = bytes.get_mut(start..).ok_or(EINVAL)?;
-        let before = esp::extend(frame, spi, high).map_err(|_| EINVAL)?;
-        let done = crypt(frame, esp::EXTENSION);
-        esp::unextend(frame, before).map_err(|_| EINVAL)?;
-        done
+        Ok(Frame { span, iv, aside })
     }
 
     /// Checks lengths that nothing else looks at before the ICV is.
@@ -242,6 +295,20 @@ impl Esp {
         high: u32,
         authenticated: impl FnOnce() -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
+        let mut frame = self.enclose(packet, view, high)?;
+        let (assoc, text) = (frame.span.assoc, frame.span.text);
+        let bytes = frame.bytes(packet);
+        let result = self.aead.decrypt(bytes, assoc, text, &mut frame.iv);
+        self.opened(packet, view, &frame, result, authenticated)
+    }
+
+    /// What of a received ESP packet the cipher is to work on.
+    pub(crate) fn enclose(
+        &self,
+        packet: &mut Packet,
+        view: &IpView,
+        high: u32,
+    ) -> Result<Frame, Discard> {
         let head = esp::HEADER_LEN + self.suite.iv_len;
         let text = view
             .payload_len()
@@ -256,19 +323,40 @@ impl Esp {
             .zip(body.get(esp::HEADER_LEN..head))
             .map(|(to, from)| to.copy_from_slice(from))
             .ok_or(Discard::RxBadLength)?;
-        self.framed(bytes, view.header_len, header.spi, high, |frame, more| {
-            self.aead.decrypt(frame, more + head, text, &mut iv)
-        })
-        .map_err(|e| match e {
+        let span = Span {
+            start: view.header_len,
+            assoc: head,
+            text,
+        };
+        self.frame(bytes, span, iv, header.spi, high)
+            .map_err(|_| Discard::RxBadLength)
+    }
+
+    /// After the cipher: makes the packet an IP packet of what was inside, as [`Esp::decap`].
+    pub(crate) fn opened(
+        &self,
+        packet: &mut Packet,
+        view: &IpView,
+        frame: &Frame,
+        result: Result,
+        authenticated: impl FnOnce() -> Result<(), Discard>,
+    ) -> Result<Opened, Discard> {
+        frame.close(packet).map_err(|_| Discard::RxBadLength)?;
+        result.map_err(|e| match e {
             EBADMSG => Discard::RxIcvFailed,
             ENOMEM => Discard::RxNoMemory,
+            EBUSY | ENOSPC => Discard::RxCryptoBusy,
             EINVAL => Discard::RxDecryptFailed,
             _ => Discard::RxCryptoFailed,
         })?;
         authenticated()?;
+        let head = esp::HEADER_LEN + self.suite.iv_len;
+        let text = view.payload_len().saturating_sub(head);
+        let bytes = packet.bytes_mut();
         let plain = bytes
             .get(view.header_len..)
-            .and_then(|body| body.get(head..head + text - self.suite.icv_len))
+            .and_then(|body| body.get(head..))
+            .and_then(|body| body.get(..text.checked_sub(self.suite.icv_len)?))
             .ok_or(Discard::RxBadLength)?;
         let trailer = esp::Trailer::parse(plain).map_err(|_| Discard::RxBadPadding)?;
         let len = view.header_len + trailer.payload_len;

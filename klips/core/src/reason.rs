@@ -130,6 +130,8 @@ discards! {
     RxNoMemory, "rx_no_memory", RX_DROP;
     /// Received: the crypto layer failed for a reason of its own.
     RxCryptoFailed, "rx_crypto_failed", RX_ERR;
+    /// Received: an asynchronous cipher had too much to do.
+    RxCryptoBusy, "rx_crypto_busy", RX_DROP;
     /// Received: a family or protocol that is not handled.
     RxNotSupported, "rx_not_supported", RX_DROP;
 
@@ -175,6 +177,8 @@ discards! {
     TxNoMemory, "tx_no_memory", TX_DROP;
     /// To send: the crypto layer failed.
     TxCryptoFailed, "tx_crypto_failed", TX_ERR;
+    /// To send: an asynchronous cipher had too much to do.
+    TxCryptoBusy, "tx_crypto_busy", TX_DROP;
     /// To send: the physical device went away meanwhile.
     TxDeviceGone, "tx_device_gone", TX_ERR;
     /// To send: the firewall or the driver refused the outer packet.

@@ -15,10 +15,16 @@ void klips_aead_request_free(struct aead_request *req)
 	aead_request_free(req);
 }
 
-void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
-			    unsigned int assoclen, unsigned int cryptlen, u8 *iv)
+bool klips_aead_is_async(struct crypto_aead *tfm)
 {
-	aead_request_set_callback(req, 0, NULL, NULL);
+	return crypto_aead_tfm(tfm)->__crt_alg->cra_flags & CRYPTO_ALG_ASYNC;
+}
+
+void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
+			    unsigned int assoclen, unsigned int cryptlen, u8 *iv,
+			    crypto_completion_t done, void *data)
+{
+	aead_request_set_callback(req, 0, done, data);
 	aead_request_set_ad(req, assoclen);
 	aead_request_set_crypt(req, sg, sg, cryptlen, iv);
 }

@@ -150,6 +150,11 @@ impl<T: Driver> Device<T> {
         &self.0
     }
 
+    /// A counted reference.
+    pub(crate) fn hold(&self) -> DeviceRef<T> {
+        DeviceRef(self.0.hold(), PhantomData)
+    }
+
     /// Takes over link type, address, header length and room from `phys`, and sets the MTU.
     pub(crate) fn adopt(&self, _rtnl: &Rtnl, phys: &Port, mtu: u32, headroom: u16) -> Result {
         // SAFETY: Both devices are alive and RTNL is held, which protects these fields.
@@ -371,7 +376,7 @@ impl<T: Driver> DeviceRef<T> {
 
     /// Another reference to the same device.
     pub(crate) fn again(&self) -> Self {
-        Self(self.0.hold(), PhantomData)
+        self.hold()
     }
 }
 

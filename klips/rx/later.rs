@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Received packets that an asynchronous cipher has.
+//!
+//! A packet that waits is admitted, but nothing of it is believed: when the cipher comes back, the ICV is judged and the
+//! sequence number checked again and recorded, as if there had been no wait.
+
+use super::{blame, note_padding, Inbound, Onward, Progress};
+use crate::{
+    error::Discard,
+    kapi::{
+        crypto::{Operation, Resume, Submitted},
+        net::skbuff::Packet,
+    },
+    lease::Lease,
+    sadb::sa::Sa,
+    xform::{
+        esp::{Esp, Frame},
+        high_half, Xform,
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{rcu, Arc},
+};
+
+/// Goes on with a packet that was decrypted.
+struct Opening {
+    lease: Lease,
+    frame: Frame,
+    at: Progress,
+}
+
+impl Resume for Opening {
+    fn resume(self, packet: Packet, result: Result) {
+        let guard = rcu::read_lock();
+        let dev = self.lease.dev();
+        let inbound = Inbound {
+            ns: dev.data().instance(),
+            dev,
+            guard: &guard,
+        };
+        if let Some(sa) = self.lease.sa() {
+            inbound.conclude(
+                sa,
+                inbound.opened(sa, &self.frame, &self.at, packet, result),
+            );
+        }
+    }
+}
+
+impl<'g> Inbound<'g> {
+    /// Gives the packet to the cipher of `sa`. `None`: that has it for now; else the packet, and what was inside.
+    #[expect(clippy::type_complexity)]
+    pub(super) fn submit(
+        &self,
+        esp: &Esp,
+        sa: &Arc<Sa>,
+        at: &Progress,
+        mut packet: Packet,
+    ) -> Result<Option<(Packet, Result<u8, Discard>)>, Discard> {
+        let checked = esp.check_len(at.view.payload_len());
+        checked.inspect_err(|why| blame(sa, *why))?;
+        let lease = Lease::new(sa, self.dev).map_err(|_| Discard::RxNoMemory)?;
+        let frame = esp.enclose(&mut packet, &at.view, high_half(at.seq.unwrap_or(0)))?;
+        // It leaves the read lock, under which the device that it came in by and its route are good.
+        packet.park();
+        let then = Opening {
+            lease,
+            frame: frame.clone(),
+            at: *at,
+        };
+        Ok(match esp.submit(Operation::Decrypt, packet, &frame, then) {
+            Submitted::Pending => None,
+            Submitted::Over(mut packet, result) => {
+                let opened = finish(esp, sa, &frame, at, &mut packet, result);
+                Some((packet, opened))
+            }
+        })
+    }
+
+    /// Takes a packet back from the cipher, and through what is inside.
+    fn opened(
+        &self,
+        sa: &'g Arc<Sa>,
+        frame: &Frame,
+        at: &Progress,
+        mut packet: Packet,
+        result: Result,
+    ) -> Result<Option<usize>, Discard> {
+        let Xform::Esp(esp) = &sa.fixed.xform else {
+            return Err(Discard::RxSaNotMature);
+        };
+        let opened = finish(esp, sa, frame, at, &mut packet, result);
+        let next_header = opened.inspect_err(|why| blame(sa, *why))?;
+        match self.onward(sa, at, next_header, packet)? {
+            Onward::Delivered(len) => Ok(Some(len)),
+            Onward::Nested(inner, packet) => {
+                self.walk(inner, packet, at.depth.saturating_add(1), None)
+            }
+        }
+    }
+}
+
+/// Judges what the cipher says. Returns the protocol of what was inside.
+fn finish(
+    esp: &Esp,
+    sa: &Sa,
+    frame: &Frame,
+    at: &Progress,
+    packet: &mut Packet,
+    result: Result,
+) -> Result<u8, Discard> {
+    let commit = || at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
+    let opened = esp.opened(packet, &at.view, frame, result, commit)?;
+    Ok(note_padding(sa, &opened))
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Packets to be sent that an asynchronous cipher has.
+//!
+//! When the cipher comes back, the rest of the bundle follows as it is then. Packets of one SA keep the order in which the
+//! cipher finishes them.
+
+use super::{conclude, wrap, Outbound, Progress, Sent};
+use crate::{
+    error::Discard,
+    kapi::{
+        crypto::{Operation, Resume, Submitted},
+        net::skbuff::Packet,
+    },
+    lease::Lease,
+    sadb::{sa::Sa, Sadb},
+    xform::{
+        esp::{Esp, Frame},
+        Xform,
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{rcu, Arc},
+};
+
+/// Goes on with a packet that was encrypted.
+struct Sealing {
+    lease: Lease,
+    frame: Frame,
+    at: Progress,
+}
+
+impl Resume for Sealing {
+    fn resume(self, packet: Packet, result: Result) {
+        let guard = rcu::read_lock();
+        let dev = self.lease.dev();
+        let done = Outbound::new(dev, &guard)
+            .and_then(|out| out.sealed(&self.lease, &self.frame, self.at, packet, result));
+        conclude(dev, done);
+    }
+}
+
+impl Outbound<'_> {
+    /// Gives the packet to the cipher of `sa`. `None`: that has it for now.
+    pub(super) fn submit(
+        &self,
+        esp: &Esp,
+        sa: &Arc<Sa>,
+        seq: u64,
+        at: Progress,
+        mut packet: Packet,
+    ) -> Result<Option<Packet>, Discard> {
+        let lease = Lease::new(sa, self.dev).map_err(|_| Discard::TxNoMemory)?;
+        let frame = esp.build(sa, seq, &mut packet)?;
+        let then = Sealing {
+            lease,
+            frame: frame.clone(),
+            at,
+        };
+        match esp.submit(Operation::Encrypt, packet, &frame, then) {
+            Submitted::Pending => Ok(None),
+            Submitted::Over(mut packet, result) => {
+                esp.sealed(&mut packet, &frame, result)?;
+                Ok(Some(packet))
+            }
+        }
+    }
+
+    /// Takes a packet back from the cipher, through the rest of its group and through further ones.
+    fn sealed(
+        &self,
+        lease: &Lease,
+        frame: &Frame,
+        at: Progress,
+        mut packet: Packet,
+        result: Result,
+    ) -> Result<Sent, Discard> {
+        let sa = lease.sa().ok_or(Discard::TxNoSa)?;
+        let Xform::Esp(esp) = &sa.fixed.xform else {
+            return Err(Discard::TxBadBundle);
+        };
+        esp.sealed(&mut packet, frame, result)?;
+        sa.count(packet.len());
+        let mut last = sa;
+        if let Some(next) = sa.next.read(self.guard) {
+            let rest = Sadb::bundle(next, self.guard).ok_or(Discard::TxBadBundle)?;
+            packet = match self.encap(&rest, at, packet)? {
+                Some(packet) => packet,
+                None => return Ok(Sent::Later),
+            };
+            last = rest.last().copied().unwrap_or(last);
+        }
+        wrap(Some(last), &mut packet)?;
+        let leads_to = self.lookup_outer(&packet)?;
+        self.go_on(at.group.saturating_add(1), packet, leads_to)
+    }
+}
