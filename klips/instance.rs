@@ -32,6 +32,7 @@ use crate::{
     },
     stats::{discard, DeviceStats, Drops},
     sysctl::Switches,
+    told::Told,
     trap::Traps,
 };
 use core::{
@@ -68,6 +69,8 @@ pub(crate) struct Tables {
     pub(crate) traps: Traps,
     /// Reasons to discard.
     pub(crate) drops: Drops,
+    /// Who was told of an MTU lately.
+    pub(crate) told: Told,
     /// Switches.
     pub(crate) sysctl: Switches,
     /// The ipsecN devices.
@@ -217,6 +220,7 @@ impl PerNet for Instance {
                 sadb,
                 traps,
                 drops,
+                told: Told::new(),
                 sysctl,
                 devices,
                 control <- new_mutex!(control, "klips_control"),

@@ -32,6 +32,7 @@ mod rx;
 mod sadb;
 mod stats;
 mod sysctl;
+mod told;
 mod trap;
 mod tx;
 mod xform;

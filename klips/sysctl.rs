@@ -27,6 +27,7 @@ const NAMES: [&CStr; COUNT] = [
     c"hold_lifetime",
     c"acquire_rate",
     c"async_crypto",
+    c"df",
     c"debug_tunnel",
     c"debug_xform",
     c"debug_eroute",
@@ -42,7 +43,7 @@ const NAMES: [&CStr; COUNT] = [
     c"debug_netlink",
 ];
 const DEFAULTS: [i32; COUNT] = [
-    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
 const ICMP: usize = 0;
 const INBOUND_POLICY_CHECK: usize = 1;
@@ -52,7 +53,8 @@ const HOLD_RETRY: usize = 4;
 const HOLD_LIFETIME: usize = 5;
 const ACQUIRE_RATE: usize = 6;
 const ASYNC_CRYPTO: usize = 7;
-const DEBUG: usize = 8;
+const DF: usize = 8;
+const DEBUG: usize = 9;
 
 /// What may be talked about in the kernel log, in the order of the sysctls. The first nine are `klipsdebug`'s.
 ///
@@ -76,6 +78,17 @@ pub(crate) enum Debug {
 
 impl Debug {
     const COUNT: usize = 13;
+}
+
+/// Whether the header of a tunnel says that routers must not fragment the packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OuterDf {
+    /// Never.
+    Clear,
+    /// Always.
+    Set,
+    /// As the header inside says.
+    Copy,
 }
 
 /// The files of one namespace.
@@ -165,6 +178,16 @@ impl Switches {
     /// The most ACQUIREs in a second.
     pub(crate) fn acquire_rate(&self) -> i32 {
         self.get(ACQUIRE_RATE)
+    }
+
+    /// Which outer packets must not be fragmented.
+    #[inline]
+    pub(crate) fn df(&self) -> OuterDf {
+        match self.get(DF) {
+            0 => OuterDf::Clear,
+            1 => OuterDf::Set,
+            _ => OuterDf::Copy,
+        }
     }
 
     /// SAs that are made take the ciphers that the kernel ranks highest, also asynchronous ones.

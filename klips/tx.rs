@@ -21,7 +21,7 @@ use crate::{
     },
     sadb::{sa::Sa, Bundle, Sadb},
     sysctl::klips_debug,
-    xform::{udp, Xform},
+    xform::{udp, Outer, Xform},
 };
 use core::net::{IpAddr, Ipv4Addr};
 use kernel::sync::{
@@ -39,6 +39,7 @@ use klips_core::{
         ipv4,
     },
 };
+use mtu::Way;
 
 const TCP: u8 = 6;
 const ICMP_UNREACHABLE: u8 = 3;
@@ -81,8 +82,8 @@ enum Sent {
 struct Progress {
     /// Its group.
     group: usize,
-    /// The type of service to show outside.
-    tos: u8,
+    /// What tunnels show.
+    outer: Outer,
 }
 
 /// What the policy says about a packet.
@@ -247,11 +248,16 @@ impl<'g> Outbound<'g> {
             view.map_err(|_| Discard::TxBadInnerHeader)?.header_len
         };
         let plan = Self::plan(&bundle, flow, header_len)?;
-        // In transport mode only TCP is told: it makes its segments shorter. A datagram would come back in fragments.
-        // Only the first group's packets have a sender to be told; the others' is this host.
-        if group == 0 && (tunnelled || flow.proto == TCP) {
-            self.tell_mtu(&mut packet, flow, header_len, &plan, &bundle)?;
-        }
+        // Only the first group's packets have a sender to be told; the others' is this host. In transport mode only TCP is:
+        // it makes its segments shorter, where a datagram would come back in fragments.
+        let way = Way {
+            bundle: &bundle,
+            plan: &plan,
+            header_len,
+            tunnelled,
+            tells: group == 0 && (tunnelled || flow.proto == TCP),
+        };
+        let df = self.fit(&mut packet, flow, &way)?;
         let link = self.phys.link_reserve();
         packet
             .make_room(plan.headroom + link, plan.tailroom)
@@ -261,7 +267,10 @@ impl<'g> Outbound<'g> {
         } else {
             flow.tos
         };
-        let at = Progress { group, tos };
+        let at = Progress {
+            group,
+            outer: Outer { tos, df },
+        };
         let Some(mut packet) = self.encap(&bundle, at, packet)? else {
             return Ok(None);
         };
@@ -296,7 +305,7 @@ impl<'g> Outbound<'g> {
             }
             let seq = seq?;
             match sa.fixed.xform.waits() {
-                None => sa.fixed.xform.encap(sa, seq, at.tos, &mut packet)?,
+                None => sa.fixed.xform.encap(sa, seq, at.outer, &mut packet)?,
                 Some(esp) => match self.submit(esp, sa, seq, at, packet)? {
                     Some(back) => packet = back,
                     None => return Ok(None),

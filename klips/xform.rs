@@ -13,6 +13,15 @@ use core::pin::Pin;
 use kernel::prelude::*;
 use klips_core::{addr::Family, plan::Step};
 
+/// What the header of a tunnel shows.
+#[derive(Clone, Copy)]
+pub(crate) struct Outer {
+    /// Type of service.
+    pub(crate) tos: u8,
+    /// Routers must not fragment the packet.
+    pub(crate) df: bool,
+}
+
 /// The transform of an SA.
 pub(crate) enum Xform {
     /// None yet: the SA is larval.
@@ -55,12 +64,12 @@ impl Xform {
         &self,
         sa: &Sa,
         seq: u64,
-        tos: u8,
+        outer: Outer,
         packet: &mut Packet,
     ) -> Result<(), Discard> {
         match self {
             Self::None => Err(Discard::TxBadBundle),
-            Self::Ipip => ipip::encap(sa, tos, packet),
+            Self::Ipip => ipip::encap(sa, outer, packet),
             Self::Ah(ah) => ah.encap(sa, seq, packet),
             Self::Comp(comp) => comp.encap(sa, packet),
             Self::Esp(esp) => esp.encap(sa, seq, packet),

@@ -98,6 +98,11 @@ bool klips_inet6_addr_is_local(struct net *net, const u8 *addr);
 void klips_icmp_send(struct sk_buff *skb, int type, int code, u32 info);
 void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
 int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u8 proto, int oif);
+u32 klips_path_mtu4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto, int oif);
+u32 klips_path_mtu6(struct net *net, const u8 *daddr, u8 proto, int oif);
+bool klips_icmp_is_too_big(const struct sk_buff *skb);
+void klips_update_pmtu4(struct sk_buff *skb, u32 mtu, int oif, u8 proto);
+void klips_update_pmtu6(struct sk_buff *skb, __be32 mtu, int oif);
 int klips_route_ifindex(const struct sk_buff *skb);
 int klips_local_out6(struct net *net, struct sk_buff *skb);
 

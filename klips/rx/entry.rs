@@ -7,12 +7,12 @@ use crate::{
     instance::Instance,
     kapi::net::{
         netns,
-        proto::{Carrier, Handler, Receiver},
+        proto::{Carrier, Handler, Quote, Receiver},
         skbuff::Skb,
     },
 };
 use core::net::IpAddr;
-use kernel::sync::rcu;
+use kernel::{ffi::c_int, sync::rcu};
 use klips_core::{
     said::{SaProto, Said},
     wire::{
@@ -40,6 +40,11 @@ impl Receiver for Esp {
             .and_then(|header| Some(EspHeader::parse(&header).ok()?.0.spi));
         receive(skb, carrier, SaProto::Esp, spi)
     }
+
+    fn sent(quote: &Quote<'_>) -> Option<c_int> {
+        let (header, _) = EspHeader::parse(&quote.payload).ok()?;
+        sent(quote, SaProto::Esp, header.spi)
+    }
 }
 
 /// AH.
@@ -64,6 +69,12 @@ impl Receiver for Ah {
             .map(|header| header.spi);
         receive(skb, carrier, SaProto::Ah, spi)
     }
+
+    fn sent(quote: &Quote<'_>) -> Option<c_int> {
+        // An error shows the first eight bytes: the SPI is the latter half.
+        let spi = quote.payload.last_chunk::<4>()?;
+        sent(quote, SaProto::Ah, u32::from_be_bytes(*spi))
+    }
 }
 
 /// Takes a packet with this SPI if its SA is one of ours; else hands it back as it came.
@@ -87,6 +98,23 @@ fn receive(skb: Skb, carrier: Carrier, proto: SaProto, spi: Option<u32>) -> Resu
         }
         None => Err(skb),
     }
+}
+
+/// Whether a packet with this SPI, which an ICMP error quotes, can be one of ours; the physical device's index if so.
+///
+/// The error is not authentic. It must name an SA that this host sends by, which those who see no packets of it do not
+/// know; how small the MTU of a path may become is bounded by the routing layer (`net.ipv4.route.min_pmtu`, 1280 for IPv6).
+fn sent(quote: &Quote<'_>, proto: SaProto, spi: u32) -> Option<c_int> {
+    let guard = rcu::read_lock();
+    let ns = netns::instance::<Instance>(quote.port.net(), &guard)?;
+    let view = ip::parse_header(quote.header, Walk::Insert).ok()?;
+    let dst = view.dst;
+    let sa = ns.sadb.get(&Said { dst, spi, proto }, &guard)?;
+    if !sa.fixed.src.is_unspecified() && sa.fixed.src != view.src {
+        return None;
+    }
+    let dev = ns.device_on(quote.port, &guard);
+    Some(dev.map_or(0, |_| quote.port.ifindex()))
 }
 
 /// The destination that an IP header, extension headers aside, is addressed to.

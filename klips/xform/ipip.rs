@@ -2,7 +2,7 @@
 
 //! IP in IP (RFC 2003): the tunnel header as an SA of its own.
 
-use crate::{error::Discard, kapi::net::skbuff::Packet, sadb::sa::Sa};
+use crate::{error::Discard, kapi::net::skbuff::Packet, sadb::sa::Sa, xform::Outer};
 use core::net::IpAddr;
 use klips_core::wire::{ecn, flow, ipv4, ipv6};
 
@@ -12,9 +12,7 @@ const IPV4: u8 = 4;
 const IPV6: u8 = 41;
 
 /// Puts an outer header in front of the packet.
-///
-/// DF is never set on it: what does not fit is fragmented on the way. `tos` is the type of service to show outside.
-pub(super) fn encap(sa: &Sa, tos: u8, packet: &mut Packet) -> Result<(), Discard> {
+pub(super) fn encap(sa: &Sa, outer: Outer, packet: &mut Packet) -> Result<(), Discard> {
     let proto = match packet.bytes().first().map(|b| b >> 4) {
         Some(4) => IPV4,
         Some(6) => IPV6,
@@ -27,13 +25,13 @@ pub(super) fn encap(sa: &Sa, tos: u8, packet: &mut Packet) -> Result<(), Discard
                 .map_err(|_| Discard::TxNoMemory)?;
             let total_len = u16::try_from(packet.len()).map_err(|_| Discard::TxTooBig)?;
             ipv4::OuterV4 {
-                tos,
+                tos: outer.tos,
                 ttl: OUTER_TTL,
                 proto,
                 src,
                 dst,
                 id: 0,
-                df: false,
+                df: outer.df,
                 total_len,
             }
             .write(packet.bytes_mut())
@@ -44,7 +42,7 @@ pub(super) fn encap(sa: &Sa, tos: u8, packet: &mut Packet) -> Result<(), Discard
                 .push(ipv6::HEADER_LEN)
                 .map_err(|_| Discard::TxNoMemory)?;
             ipv6::OuterV6 {
-                class: tos,
+                class: outer.tos,
                 hop_limit: OUTER_TTL,
                 next_header: proto,
                 src,

@@ -33,6 +33,72 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 	return 0;
 }
 
+/* The MTU of the path to @daddr by interface @oif, as far as it is known; 0 if there is no route. */
+u32 klips_path_mtu4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto, int oif)
+{
+	struct flowi4 fl4 = {
+		.daddr = daddr,
+		.saddr = saddr,
+		.flowi4_oif = oif,
+		.flowi4_proto = proto,
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct rtable *rt;
+	u32 mtu;
+
+	fl4.flowi4_dscp = inet_dsfield_to_dscp(tos);
+	rt = ip_route_output_key(net, &fl4);
+	if (IS_ERR(rt))
+		return 0;
+	mtu = dst_mtu(&rt->dst);
+	ip_rt_put(rt);
+	return mtu;
+}
+
+/* As klips_path_mtu4. @daddr: 16 bytes, any alignment. */
+u32 klips_path_mtu6(struct net *net, const u8 *daddr, u8 proto, int oif)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	struct flowi6 fl6 = {
+		.flowi6_oif = oif,
+		.flowi6_proto = proto,
+		.flowi6_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct dst_entry *dst;
+	u32 mtu;
+
+	memcpy(&fl6.daddr, daddr, sizeof(fl6.daddr));
+	dst = ip6_route_output(net, NULL, &fl6);
+	mtu = dst->error ? 0 : dst_mtu(dst);
+	dst_release(dst);
+	return mtu;
+#else
+	return 0;
+#endif
+}
+
+/* Whether @skb, an ICMP error as protocol handlers get it, says that a packet was too big for its path. */
+bool klips_icmp_is_too_big(const struct sk_buff *skb)
+{
+	return icmp_hdr(skb)->type == ICMP_DEST_UNREACH && icmp_hdr(skb)->code == ICMP_FRAG_NEEDED;
+}
+
+/* Applies it to the routes by interface @oif; 0 is any. */
+void klips_update_pmtu4(struct sk_buff *skb, u32 mtu, int oif, u8 proto)
+{
+	ipv4_update_pmtu(skb, dev_net(skb->dev), mtu, oif, proto);
+}
+
+/* The same for ICMPv6; @mtu in network byte order. */
+void klips_update_pmtu6(struct sk_buff *skb, __be32 mtu, int oif)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	struct net *net = dev_net(skb->dev);
+
+	ip6_update_pmtu(skb, net, mtu, oif, 0, sock_net_uid(net, NULL));
+#endif
+}
+
 /* The interface that the route attached to the packet leads to. */
 int klips_route_ifindex(const struct sk_buff *skb)
 {

@@ -7,8 +7,13 @@
 //! ESP, AH and IPComp have a list of handlers in order of priority, for IPv4 and for IPv6. Ours comes first and hands back
 //! what it does not know, with the buffer unchanged; the native one then sees the packet as if we were not there.
 
-use super::{raw, skbuff::Skb};
-use core::{cell::UnsafeCell, marker::PhantomData, mem, ptr::NonNull};
+use super::{dev::Port, raw, skbuff::Skb};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::{self, ManuallyDrop},
+    ptr::NonNull,
+};
 use kernel::{ffi::c_int, prelude::*};
 
 /// Before `esp4`, `ah4`, `ipcomp` (0) and the virtual tunnel interfaces (100).
@@ -17,6 +22,8 @@ const PRIORITY: c_int = 200;
 /// `UDP_ENCAP_ESPINUDP`: a socket whose owner had ESP taken out of its datagrams (RFC 3948).
 const ESP_IN_UDP: c_int = 2;
 
+const ICMPV6_TOO_BIG: u8 = 2;
+
 /// How a packet came.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carrier {
@@ -24,6 +31,28 @@ pub(crate) enum Carrier {
     Ip,
     /// In a UDP datagram, whose header stands between the two; the IP header's length does not count it any more.
     Udp,
+}
+
+/// What an ICMP error shows of the packet that it is about.
+pub(crate) struct Quote<'a> {
+    /// The device that the error came by.
+    pub(crate) port: &'a Port,
+    /// The IP header, with options or extension headers.
+    pub(crate) header: &'a [u8],
+    /// What follows: of an IPsec header, SPI and sequence number.
+    pub(crate) payload: [u8; 8],
+}
+
+impl<'a> Quote<'a> {
+    /// What stands at the data pointer of `skb`, with an IP header of `header_len` bytes.
+    fn of(skb: &'a Skb, header_len: usize) -> Option<Self> {
+        let (header, rest) = skb.linear().split_at_checked(header_len)?;
+        Some(Self {
+            port: skb.device()?,
+            header,
+            payload: *rest.first_chunk()?,
+        })
+    }
 }
 
 /// A receiver of one of the IPsec protocols, over IPv4 and IPv6.
@@ -36,6 +65,9 @@ pub(crate) trait Receiver: 'static {
         Self: Sized;
     /// Takes a packet whose data pointer is at the IPsec header, or hands it back untouched. Softirq, under RCU.
     fn receive(skb: Skb, carrier: Carrier) -> Result<(), Skb>;
+    /// A packet was too big for its path, as an ICMP error says that nobody has vouched for. If the packet was one of ours,
+    /// returns the index of the interface by which such packets are routed; 0: any. Softirq, under RCU.
+    fn sent(quote: &Quote<'_>) -> Option<c_int>;
 }
 
 /// The kernel's view of a [`Receiver`].
@@ -116,29 +148,54 @@ impl<R: Receiver> Handler<R> {
         1
     }
 
-    /// "Not mine, ask the next": ICMP errors.
+    /// An ICMP error about a packet of the protocol. Of ours, those are heeded that tell the MTU of the path.
     ///
     /// # Safety
     ///
-    /// None: nothing is looked at.
-    unsafe extern "C" fn error(_skb: *mut raw::sk_buff, _info: u32) -> c_int {
-        ENOENT.to_errno()
+    /// `skb` must be a live buffer whose data pointer is at the IPv4 header that the error quotes, with the ICMP header as
+    /// its transport header, and RCU be held.
+    unsafe extern "C" fn error(skb: *mut raw::sk_buff, info: u32) -> c_int {
+        // SAFETY: By the function's requirement.
+        let told = NonNull::new(skb).filter(|_| unsafe { raw::klips_icmp_is_too_big(skb) });
+        let oif = told.and_then(|ptr| {
+            // SAFETY: The buffer is live; it stays the caller's, as it is never dropped here.
+            let skb = ManuallyDrop::new(unsafe { Skb::from_raw(ptr) });
+            let words = skb.linear().first()? & 15;
+            R::sent(&Quote::of(&skb, usize::from(words) * 4)?)
+        });
+        let Some(oif) = oif else {
+            return ENOENT.to_errno();
+        };
+        // SAFETY: By the function's requirement; the header is there, as it was just looked at.
+        unsafe { raw::klips_update_pmtu4(skb, info, oif, R::PROTOCOL) };
+        0
     }
 
-    /// As [`Self::error`], for ICMPv6.
+    /// As [`Self::error`], for ICMPv6; the IPsec header is at `offset`, and `info` in network byte order.
     ///
     /// # Safety
     ///
-    /// None: nothing is looked at.
+    /// As [`Self::error`], but for the ICMP header.
     unsafe extern "C" fn error6(
-        _skb: *mut raw::sk_buff,
+        skb: *mut raw::sk_buff,
         _opt: *mut raw::inet6_skb_parm,
-        _kind: u8,
+        kind: u8,
         _code: u8,
-        _offset: c_int,
-        _info: u32,
+        offset: c_int,
+        info: u32,
     ) -> c_int {
-        ENOENT.to_errno()
+        let told = NonNull::new(skb).filter(|_| kind == ICMPV6_TOO_BIG);
+        let oif = told.and_then(|ptr| {
+            // SAFETY: The buffer is live; it stays the caller's, as it is never dropped here.
+            let skb = ManuallyDrop::new(unsafe { Skb::from_raw(ptr) });
+            R::sent(&Quote::of(&skb, usize::try_from(offset).ok()?)?)
+        });
+        let Some(oif) = oif else {
+            return ENOENT.to_errno();
+        };
+        // SAFETY: By the function's requirement; the header is there, as it was just looked at.
+        unsafe { raw::klips_update_pmtu6(skb, info, oif) };
+        0
     }
 }
 

@@ -75,6 +75,13 @@ impl Skb {
         Some(unsafe { slice::from_raw_parts(self.get().data.sub(len), len) })
     }
 
+    /// The linear bytes from the data pointer on.
+    pub(super) fn linear(&self) -> &[u8] {
+        let len = self.get().len.saturating_sub(self.get().data_len) as usize;
+        // SAFETY: That many bytes from `data` on are linear.
+        unsafe { slice::from_raw_parts(self.get().data, len) }
+    }
+
     fn headroom(&self) -> usize {
         // `data` never stands before `head`.
         (self.get().data as usize).saturating_sub(self.get().head as usize)
