@@ -5,15 +5,13 @@ import errno
 import os
 
 from klipstest import pfkey
-from klipstest.netns import Netns
-from klipstest.tap import case, check, end, equal
+from klipstest.netns import Netns, run
+from klipstest.tap import case, check, end, equal, until
 
 SETTING = "/etc/modprobe.d/klips-test.conf"
 MODULES = ("des3_ede-x86_64", "des3_ede_x86_64", "des_generic")
 TRIPLE_DES, AES = 3, 12
 KEYS = {TRIPLE_DES: 24, AES: 16}
-
-ns = Netns("k-algorithms")
 
 
 def loaded():
@@ -51,8 +49,19 @@ def add(cipher, spi=0x1000):
                                    enc_key=bytes(KEYS[cipher]), auth=3, encrypt=cipher))
 
 
+def remove(name):
+    """Removes a module. What used it may take a moment to end."""
+    until(lambda: run("modprobe", "-q", "-r", name, ok=False).status == 0, f"{name} is removed")
+
+
 with case("inserting the module loads no algorithms"):
+    # Whatever ran before may have loaded them.
+    for name in ("klips", *loaded()):
+        remove(name)
+    run("modprobe", "klips")
     equal(loaded(), [], "modules of algorithms")
+
+ns = Netns("k-algorithms")
 
 with open(SETTING, "w", encoding="ascii") as file:
     file.write("".join(f"install {name} /bin/false\n" for name in MODULES))
