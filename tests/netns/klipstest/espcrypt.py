@@ -39,11 +39,14 @@ class EspCrypt:
     def __init__(self, suite, keys, esn=False):
         self.suite, (self._key, self._auth_key), self._esn = suite, keys, esn
         self.iv_len, self.icv_len = suite.iv_bits // 8, suite.icv_bits // 8
-        self.block = max(4, self.iv_len if suite.xfrm_cipher in _CBC else 4)
+        self.block = suite.block
 
     def seal(self, spi, sequence, payload, next_header=4):
         """An ESP packet with a random IV; `sequence` has 64 bits if the SA has."""
-        text = payload + trailer(len(payload), self.block, next_header)
+        return self.seal_text(spi, sequence, payload + trailer(len(payload), self.block, next_header))
+
+    def seal_text(self, spi, sequence, text):
+        """The same of a text that has its trailer."""
         high, low = divmod(sequence, 1 << 32)
         head, iv = struct.pack("!II", spi, low), os.urandom(self.iv_len)
         if self.suite.aead:
@@ -57,10 +60,14 @@ class EspCrypt:
         head, iv, sealed = packet[:8], packet[8:8 + self.iv_len], packet[8 + self.iv_len:]
         if self.suite.aead:
             return self._aead(head, high, iv, sealed, False)
+        self.verify(packet, high)
+        return self._cipher(iv, sealed[:-self.icv_len], False)
+
+    def verify(self, packet, high=0):
+        """The same without the text, for a cipher that is not an AEAD."""
         covered, icv = packet[:-self.icv_len], packet[-self.icv_len:]
         if icv != self._icv(covered, high):
             raise openssl.Refused("ICV")
-        return self._cipher(iv, sealed[:-self.icv_len], False)
 
     def _icv(self, covered, high):
         if self._esn:
@@ -93,30 +100,45 @@ class EspCrypt:
 
 
 class Ah:
-    """One SA of AH (RFC 4302) as its peer sees it, for IPv4 without options."""
+    """One SA of AH (RFC 4302) as its peer sees it, for IP headers without options."""
 
-    def __init__(self, name, key, icv_len, esn=False):
-        self._name, self._key, self._esn = name, key, esn
-        self.icv_len, self.len = icv_len, 12 + icv_len
+    def __init__(self, name, key, icv_len, esn=False, family=4):
+        self._name, self._key, self._esn, self._family = name, key, esn, family
+        # In IPv6 the header is a multiple of eight bytes.
+        self.icv_len, self._pad = icv_len, -(12 + icv_len) % (4 if family == 4 else 8)
+        self.len = 12 + icv_len + self._pad
 
     def seal(self, header, spi, sequence, payload, next_header):
         """AH and the payload behind an IP header, which has everything but its length right."""
         high, low = divmod(sequence, 1 << 32)
         head = struct.pack("!BBHII", next_header, self.len // 4 - 2, 0, spi, low)
-        header = header[:2] + struct.pack("!H", len(header) + self.len + len(payload)) + header[4:]
-        return head + self._icv(header, head, payload, high) + payload
+        size = self.len + len(payload)
+        if self._family == 4:
+            header = header[:2] + struct.pack("!H", len(header) + size) + header[4:]
+        else:
+            header = header[:4] + struct.pack("!H", size) + header[6:]
+        return head + self._icv(header, head, bytes(self._pad), payload, high) + bytes(self._pad) + payload
 
     def open(self, packet, high=0):
-        """Next header and payload of an IPv4 packet. openssl.Refused: the ICV is wrong."""
-        header, head, payload = packet[:20], packet[20:32], packet[20 + self.len:]
-        if packet[32:20 + self.len] != self._icv(header, head, payload, high):
+        """Next header and payload of an IP packet. openssl.Refused: the ICV is wrong."""
+        size = 20 if self._family == 4 else 40
+        return self.open_behind(packet[:size], packet[size:], high)
+
+    def open_behind(self, header, rest, high=0):
+        """The same of an IP header, and AH with what is behind it."""
+        head, icv, pad, payload = rest[:12], rest[12:12 + self.icv_len], rest[12 + self.icv_len:self.len], rest[self.len:]
+        if icv != self._icv(header, head, pad, payload, high):
             raise openssl.Refused("ICV")
         return head[0], payload
 
-    def _icv(self, header, head, payload, high):
-        # TOS, flags and offset, TTL and checksum may change on the way.
-        header = header[:1] + b"\0" + header[2:6] + b"\0\0\0" + header[9:10] + b"\0\0" + header[12:]
-        covered = header + head + bytes(self.icv_len) + payload
+    def _icv(self, header, head, pad, payload, high):
+        if self._family == 4:
+            # TOS, flags and offset, TTL and checksum may change on the way.
+            header = header[:1] + b"\0" + header[2:6] + b"\0\0\0" + header[9:10] + b"\0\0" + header[12:]
+        else:
+            # So may class, flow label and hop limit.
+            header = b"\x60\0\0\0" + header[4:7] + b"\0" + header[8:]
+        covered = header + head + bytes(self.icv_len) + pad + payload
         if self._esn:
             covered += struct.pack("!I", high)
         return mac(self._name, self._key, covered)[:self.icv_len]

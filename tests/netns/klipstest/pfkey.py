@@ -18,11 +18,14 @@ SA, LIFETIME_CURRENT, LIFETIME_HARD, LIFETIME_SOFT, SRC, DST, PROXY, KEY_AUTH, K
     range(1, 12)
 SUPPORTED_AUTH, SUPPORTED_ENCRYPT, SPIRANGE = range(14, 17)
 SATYPE2, SA2, DST2, SRC_FLOW, DST_FLOW, SRC_MASK, DST_MASK = range(18, 25)
-PROTOCOL = 26
+PROTOCOL, NATT_TYPE, NATT_SPORT, NATT_DPORT = range(26, 30)
+NATT_NONESP = 2
 
 AH, ESP, IPIP, COMP, INT = 2, 3, 9, 10, 11
 LARVAL, MATURE, DYING, DEAD = range(4)
 REPLACEFLOW, CLEARFLOW, INFLOW, POLICYONLY = 2, 4, 8, 16
+# Extended sequence numbers.
+ESN = 0x400
 
 
 def ext(kind, payload):
@@ -62,14 +65,20 @@ def message(kind, satype, *extensions, seq=1, pid=0, version=2, err=0, reserved=
     return struct.pack("=BBBBHHII", version, kind, err, satype, words, reserved, seq, pid) + body
 
 
-def add(satype, dst, spi, src="0.0.0.0", auth_key=b"", enc_key=b"", kind=ADD, lifetimes=(), seq=1, pid=0, **words):
+def natt(sport, dport):
+    """The extensions of UDP encapsulation (RFC 3948)."""
+    ports = [ext(kind, struct.pack("=HH", port, 0)) for kind, port in ((NATT_SPORT, sport), (NATT_DPORT, dport))]
+    return [ext(NATT_TYPE, struct.pack("=B3x", NATT_NONESP)), *ports]
+
+
+def add(satype, dst, spi, src="0.0.0.0", auth_key=b"", enc_key=b"", kind=ADD, lifetimes=(), more=(), seq=1, pid=0, **words):
     """ADD or UPDATE of an SA."""
     keys = []
     if auth_key:
         keys.append(key(KEY_AUTH, auth_key))
     if enc_key:
         keys.append(key(KEY_ENCRYPT, enc_key))
-    return message(kind, satype, sa(spi, **words), *lifetimes, address(SRC, src), address(DST, dst), *keys,
+    return message(kind, satype, sa(spi, **words), *lifetimes, address(SRC, src), address(DST, dst), *keys, *more,
                    seq=seq, pid=pid)
 
 
@@ -82,9 +91,9 @@ def flow(src, src_mask, dst, dst_mask, proto=0, sport=0, dport=0):
     return exts
 
 
-def addflow(selector, dst, spi, satype, flags=0, seq=1, pid=0):
+def addflow(selector, dst, spi, satype, flags=0, seq=1, pid=0, src="0.0.0.0"):
     """ADDFLOW; `selector` is made by `flow`."""
-    return message(ADDFLOW, satype, sa(spi, state=0, flags=flags), address(SRC, "0.0.0.0"), address(DST, dst), *selector,
+    return message(ADDFLOW, satype, sa(spi, state=0, flags=flags), address(SRC, src), address(DST, dst), *selector,
                    seq=seq, pid=pid)
 
 

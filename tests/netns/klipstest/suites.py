@@ -27,6 +27,11 @@ class Suite:
     def aead(self):
         return not self.xfrm_auth
 
+    @property
+    def block(self):
+        """What the payload is padded to, in bytes."""
+        return self.iv_bits // 8 if self.xfrm_cipher.startswith("cbc(") else 4
+
     def keys(self):
         """Random keys: of the cipher, and of the authentication (empty for an AEAD)."""
         return os.urandom(self.cipher_len), os.urandom(self.auth_len)
@@ -94,3 +99,30 @@ MORE = [
 SUITES = CLASSIC + MORE
 
 BY_NAME = {suite.name: suite for suite in SUITES}
+
+
+@dataclass(frozen=True)
+class AhSuite:
+    """An authentication algorithm of AH; lengths in bytes."""
+
+    name: str
+    xfrm_auth: str
+    auth_len: int
+    icv_len: int
+    auth_id: int
+
+    def xfrm(self, key, outer):
+        """The words for `ip xfrm state add`. RFC 4302 aligns AH to four bytes in IPv4; Linux does only if it is told to."""
+        return f"auth-trunc {self.xfrm_auth} 0x{key.hex()} {self.icv_len * 8}" + (" flag align4" if outer == 4 else "")
+
+
+AH_SUITES = [
+    AhSuite("hmac-sha1-96", "hmac(sha1)", 20, 12, 3),
+    AhSuite("hmac-md5-96", "hmac(md5)", 16, 12, 2),
+    AhSuite("hmac-sha2-256-128", "hmac(sha256)", 32, 16, 5),
+    AhSuite("hmac-sha2-256-96", "hmac(sha256)", 32, 12, 252),
+    AhSuite("hmac-sha2-384-192", "hmac(sha384)", 48, 24, 6),
+    AhSuite("hmac-sha2-512-256", "hmac(sha512)", 64, 32, 7),
+    AhSuite("aes-xcbc-96", "xcbc(aes)", 16, 12, 9),
+    AhSuite("aes-cmac-96", "cmac(aes)", 16, 12, 250),
+]

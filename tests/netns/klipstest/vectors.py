@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Known answers from RFCs and from the drafts beside them: whole packets, blocks, keystreams, authentication codes.
 
-Numbers of algorithms are those of PF_KEY.
+Numbers of algorithms are those of PF_KEY. What is left out cannot be an ESP packet: SPIs below 256, texts that no trailer
+ends, and, of the codes, texts of 8 bytes (RFC 2202 and RFC 4868 case 1: nothing behind the sequence number) or of no
+multiple of 4 (their cases 3 and on), and keys of lengths that ESP does not have. RFC 4309 has no vectors of its own and
+names those of RFC 3610, whose nonces have 13 bytes where ESP has 11; the packets of AES-CCM here are those of
+draft-mcgrew-gcm-test as Linux has them in its self-test, made with Crypto++.
 """
 
 from dataclasses import dataclass
@@ -24,10 +28,15 @@ class Packet:
     esn: bool = False
 
 
+_AES_CASE_2 = _hex("c286696d887c9aa0611bbb3e2025a45a")
 _AES_PING = _hex("90d382b410eeba7ad938c46cec1a82bf")
 _AES_TUNNEL = _hex("0123456789abcdef0123456789abcdef")
 
 PACKETS = [
+    # Its text, 0, 1, 2, ... 31, is all padding to ESP, and ends with the protocol 31.
+    Packet("RFC 3602 case 2", 12, _AES_CASE_2, _hex("""
+        00004321 00000001 562e1799 6d093d28 ddb3ba69 5a2e6f58
+        d296cd94 c2cccf8a 3a863028 b5e1dc0a 7586602d 253cfff9 1b8266be a6d61ab1"""), b"", 31),
     Packet("RFC 3602 case 5", 12, _AES_PING, _hex("""
         00004321 00000001 e96e8c08 ab465763 fd098d45 dd3ff893
         f663c25d 325c18c6 a9453e19 4e120849 a4870b66 cc6b9965 330013b4 898dc856
@@ -100,6 +109,9 @@ PACKETS = [
         00000100 00000001 cafedeba ceface74
         29c9fc69 a197d038 ccdd14e2 ddfcaa05 43332164 41250352 4303ed3c 6c5f2838
         43af8c3e"""), _hex("746f0162 65016f72 016e6f74 01746f01 6265"), 1, 16, True),
+    Packet("draft-mcgrew-gcm-test, an empty packet (RFC 4106)", 20, _hex("7d773d00c144c525ac619d18c84a3f47 d9664267"), _hex("""
+        335467ae ffffffff 43457e91 82443bc6
+        437f866b cb3f699f e9b0822b ac961c45 04bef270"""), b"", 1, 16),
     Packet("draft-mcgrew-gcm-test, GMAC (RFC 4543)", 23, _hex("4c80cdefbb5d10da906ac73c3613a634 22433c64"), _hex("""
         00004321 00000007 00000000 00000000
         45000030 da3a0000 8001df3b c0a80005 c0a80001 0800c6cd 02000700 61626364
@@ -107,6 +119,32 @@ PACKETS = [
         f2a9a836 e155106a a8dcd618 e4099aaa"""), _hex("""
         45000030 da3a0000 8001df3b c0a80005 c0a80001 0800c6cd 02000700 61626364
         65666768 696a6b6c 6d6e6f70 71727374"""), 1, 16),
+    Packet("Linux's self-test, AES-CCM with 128 bits (RFC 4309)", 16, _hex("feffe9928665731c6d6a8f9467308308 cafeba"), _hex("""
+        0000a5f8 0000000a facedbad decaf888
+        4bc27060 64d2f3c8 e5268ade b87e7d16 56c7d288 ba8d58af f571b637 84a7b199
+        515c0da0 27dee72d ef25881f 1d7711ff dbedee56 16c55c9b 00621f68 4e7ca097
+        10727e53 133b68e4 30999179 09eaff6a"""), _hex("""
+        4500003e 698f0000 80114dcc c0a80102 c0a80101 0a980035 002a2343 b2d00100
+        00010000 00000000 03736970 09637962 65726369 74790264 6b000001 0001"""), 1, 16),
+    Packet("Linux's self-test, AES-CCM with 192 bits (RFC 4309)", 16, _hex("""
+        feffe9928665731c6d6a8f9467308308 feffe9928665731c cafeba"""), _hex("""
+        0000a5f8 0000000a facedbad decaf888
+        052215d1 52568504 a85c5d6d 7e6ef5fa ea163750 f3df843b 2f321857 342a8c23
+        67df6d35 7b540dfb 34a59f6c 48301e22 feb12217 178ab95b"""), _hex("""
+        45000028 a4ad4000 40067880 0a01038f 0a010612 802306b8 cb712602 dd6bb03e
+        501016d0 7568"""), 1, 16),
+    Packet("Linux's self-test, AES-CCM with 256 bits (RFC 4309)", 16, _hex("""
+        abbccddef00112233445566778899aab abbccddef00112233445566778899aab 112233"""), _hex("""
+        4a2cbfe3 00000002 01020304 05060708
+        d6310d2b 3d6fbd2f 58417eff 9a9e09b4 1af7f642 31cdbfad 270e2cf2 db10df55
+        8f0dd7ac 23bd4210 d0b2afd8 37ac6b0b 11d40b12 ecb4b192 23a610b0 26d6d926
+        5a486a3e"""), _hex("""
+        45000030 69a64000 80062690 c0a80102 9389155e 0a9e008b 2dc57ee0 00000000
+        70024000 20bf0000 020405b4 01010402"""), 1, 16),
+    Packet("Linux's self-test, AES-CCM (RFC 4309), ESN", 16, _hex("abbccddef00112233445566778899aab decaf8"), _hex("""
+        00000100 00000001 cafedeba ceface74
+        a3bf5252 6583ba81 039b84fc 448cbb81 36e178bb a5493ad0 f06b21af 98c034dc
+        171765ad"""), _hex("746f0162 65016f72 016e6f74 01746f01 6265"), 1, 16, True),
 ]
 
 
@@ -121,6 +159,7 @@ class Mac:
     code: bytes
 
 
+_CUT = b"Test With Truncation"
 # HMAC fills its key up with zeros, so a short key is one of any length.
 _JEFE, _NOTHING = b"Jefe", b"what do ya want for nothing?"
 _XCBC_KEY = bytes(range(16))
@@ -132,6 +171,8 @@ _CMAC_TEXT = _hex("""
 MACS = [
     Mac("RFC 2202 MD5 case 2 (RFC 2403)", 2, _JEFE + bytes(12), _NOTHING, _hex("750c783e6ab0b503eaa86e31")),
     Mac("RFC 2202 SHA1 case 2 (RFC 2404)", 3, _JEFE + bytes(16), _NOTHING, _hex("effcdf6ae5eb2fa2d27416d5")),
+    Mac("RFC 2202 MD5 case 5 (RFC 2403)", 2, b"\x0c" * 16, _CUT, _hex("56461ef2342edc00f9bab995")),
+    Mac("RFC 2202 SHA1 case 5 (RFC 2404)", 3, b"\x0c" * 20, _CUT, _hex("4c1a03424b55e07fe7f27be1")),
     Mac("RFC 4868 AUTH256-2", 5, _JEFE * 8, _NOTHING, _hex("167f928588c5cc2eef8e3093caa0e87c")),
     Mac("RFC 4868 AUTH256-2, cut to 96 bits", 252, _JEFE * 8, _NOTHING, _hex("167f928588c5cc2eef8e3093")),
     Mac("RFC 4868 AUTH384-2", 6, _JEFE * 12, _NOTHING, _hex("2c7353974f1842fd66d53c452ca42122b28c0b594cfb184d")),
@@ -184,8 +225,18 @@ class Block:
 
 _KEY = _hex("0123456789abcdeffedcba987654321000112233445566778899aabbccddeeff")
 _CAMELLIA = _KEY[:16]
+_CBC = bytes(a ^ b for a, b in zip(_CMAC_TEXT[:16], range(16), strict=True))
 
 BLOCKS = [
+    # RFC 3602 case 1 and SP 800-38A F.2 give text and IV, which together are what the cipher sees.
+    Block("RFC 3602 case 1", 12, _hex("06a9214036b8a15b512e03d534120006"),
+          bytes(a ^ b for a, b in zip(b"Single block msg", _hex("3dafba429d9eb430b422da802c9fac41"), strict=True)),
+          _hex("e353779c1079aeb82708942dbe77181a")),
+    Block("NIST SP 800-38A F.2.3, AES with 192 bits", 12, _hex("8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b"), _CBC,
+          _hex("4f021db243bc633d7178183a9fa071e8")),
+    Block("NIST SP 800-38A F.2.5, AES with 256 bits", 12,
+          _hex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4"), _CBC,
+          _hex("f58c4c04d6e5f1ba779eabfb5f7bfbd6")),
     Block("RFC 3713, 128 bits", 22, _KEY[:16], _CAMELLIA, _hex("67673138549669730857065648eabe43")),
     Block("RFC 3713, 192 bits", 22, _KEY[:24], _CAMELLIA, _hex("b4993401b3e996f84ee5cee7d79b09b9")),
     Block("RFC 3713, 256 bits", 22, _KEY, _CAMELLIA, _hex("9acc237dff16d76c20ef7c919e3a7509")),
