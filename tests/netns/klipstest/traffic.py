@@ -88,7 +88,8 @@ def no_ping(ns, to, seconds=0.5):
 
 
 def transfer(source, sink, address, size=100_000, seconds=60, family=4):
-    """Random bytes by TCP from one namespace to another; fails unless they arrive as they were sent."""
+    """Random bytes by TCP from one namespace to another; fails unless they arrive as they were sent. Returns how many they
+    were, and their SHA-256."""
     data = os.urandom(size)
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with sink:
@@ -126,3 +127,4 @@ def transfer(source, sink, address, size=100_000, seconds=60, family=4):
         raise Failure(f"TCP from {source.name} to {sink.name}: {'; '.join(trouble)}")
     if digest.digest() != hashlib.sha256(data).digest():
         raise Failure(f"TCP from {source.name} to {sink.name}: {got} bytes of {size} arrived, and they differ")
+    return size, digest.hexdigest()
