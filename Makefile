@@ -20,7 +20,8 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test test-scale guest bench-core check fmt clippy doc clean help
+.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile guest bench-core check fmt clippy \
+	doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -54,6 +55,14 @@ test:
 test-scale:
 	$(quiet)tests/scale
 
+## test-matrix: every algorithm in every bundle, mode and family, with and without UDP, against XFRM; prints the table
+test-matrix:
+	$(quiet)tests/matrix
+
+## test-hostile: 1,000,000 random changes of valid packets through the receive path; prints what became of them
+test-hostile:
+	$(quiet)tests/hostile
+
 ## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
 guest:
 	$(quiet)tests/guest/guest
@@ -84,4 +93,4 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z]*\): /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 13
