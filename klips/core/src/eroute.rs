@@ -13,8 +13,9 @@
 //! bits, and for nested policies it is the narrowest one. A search costs one probe of an exact hash for each *distinct*
 //! mask, however many eroutes there are.
 //!
-//! For tables that are larger than the caches there is, with the feature `search`, a search that finds the same and reads
-//! less: `search`, over `lines`. The module's table does not use it.
+//! [`search()`] finds the same and reads less: it passes over the shapes under which there cannot be anything for the
+//! packet's source, and a [`filter`] over most of those under which there is nothing. The hash table is the caller's; with
+//! the feature `lines` there is one here that is made for tables larger than the caches.
 //!
 //! # Host bits
 //!
@@ -23,10 +24,10 @@
 //! that such an eroute never matched, and its packets were dropped or went by a wider policy.) For the same reason two
 //! keys that differ in host bits only are the same eroute: [`Selector::same`].
 
+pub mod filter;
 mod key;
-#[cfg(feature = "search")]
+#[cfg(feature = "lines")]
 pub mod lines;
-#[cfg(feature = "search")]
 mod search;
 mod shape;
 mod trap;
@@ -34,9 +35,8 @@ mod verdict;
 
 pub use crate::addr::Family;
 pub use key::{Key, Selector};
-#[cfg(feature = "search")]
+#[cfg(feature = "lines")]
 pub use lines::Line;
-#[cfg(feature = "search")]
 pub use search::{search, Group, Packed, Shape, Source, MOST_SHAPES};
 pub use shape::{insertion_point, lookup, precedes, source_of};
 pub use trap::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, AcquireEnds, IKE_PORTS};

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 
+use klips_core::eroute::filter::{bits_of, words_for};
 use klips_core::eroute::lines::{self, Line};
 use klips_core::eroute::{
     insertion_point, search, source_of, Family, Group, Key, Packed, Selector, Shape, Source,
@@ -180,7 +181,8 @@ impl<const N: usize, const S: usize> Half<N, S> {
         };
         let may_be_there = |hash| {
             read();
-            lines::may_be_there(&self.filter, hash)
+            let (word, bits) = bits_of(self.filter.len(), hash);
+            self.filter.get(word).is_none_or(|word| !word & bits == 0)
         };
         // With one shape there is nothing to choose from.
         let one = self.shapes.len() == 1;
@@ -251,7 +253,8 @@ impl<const N: usize, const S: usize> Half<N, S> {
     fn enter(&mut self, entry: &Packed<N>, value: u32) {
         let hash = entry.hash();
         lines::insert(&mut self.lines, hash, entry, value).expect("room");
-        lines::tell(&mut self.filter, hash);
+        let (word, bits) = bits_of(self.filter.len(), hash);
+        self.filter[word] |= bits;
         let (source, bit) = self.places[entry.shape() as usize];
         let place = self.sources[source].1.place(entry) as usize & (self.sets.len() - 1);
         self.sets[place] |= bit;
@@ -263,7 +266,7 @@ impl<const N: usize, const S: usize> Half<N, S> {
         self.room = room;
         self.changes = 0;
         self.lines = vec![Line::default(); lines::lines_for::<N, S>(room)];
-        self.filter = vec![0; lines::words_for(room)];
+        self.filter = vec![0; words_for(room)];
         self.sets = vec![0; (room * SETS).next_power_of_two()];
         for (entry, value) in lines::entries(&old) {
             self.enter(&entry, value);

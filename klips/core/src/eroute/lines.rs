@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A hash table of packed keys made for tables that are larger than the caches, and a filter in front of it.
+//! A hash table of packed keys made for tables that are larger than the caches.
 //!
 //! The memory is the caller's. A [`Line`] is one cache line of the machine (three for IPv6) and has room for a few whole
 //! keys with a number for each, which is where the caller keeps what belongs to the key. So a probe reads one line,
 //! whether it finds the key or not, and nothing that it reads tells where to read next: the processor can look up the
 //! next packet meanwhile. What has no room in its line goes to the next one that has some, and is counted in each that it
 //! passes: as long as that count is 0 a probe ends with its line.
-//!
-//! The filter has sixteen bits for each key and tells most of the keys that are not there, from memory that is a
-//! fifteenth of the table's.
 
+use super::filter::part_of;
 use super::search::Packed;
 
 /// The line of a table of IPv4 keys.
@@ -150,12 +148,10 @@ pub fn entries<const N: usize, const S: usize>(
         .map(|(key, number)| (Packed(*key), number))
 }
 
-/// The line that a hash belongs to: its high half, as a fraction of the table.
+/// The line that a hash belongs to.
 #[inline]
 fn home<T>(lines: &[T], hash: u64) -> usize {
-    let count = u64::try_from(lines.len()).unwrap_or(0) & 0xffff_ffff;
-    let at = (hash >> 32).wrapping_mul(count) >> 32;
-    usize::try_from(at).unwrap_or(0)
+    part_of(lines.len(), hash)
 }
 
 #[inline]
@@ -188,33 +184,6 @@ impl<const N: usize, const S: usize> Line<N, S> {
             (*key_there, *number_there) = (key, number);
         }
     }
-}
-
-/// How many words the filter of a table of `len` keys should have.
-pub fn words_for(len: usize) -> usize {
-    len.div_ceil(4).max(1)
-}
-
-/// The two bits of a hash, which are in the same word.
-#[inline]
-fn bits(hash: u64) -> u64 {
-    let bit = |number: u64| 1_u64.wrapping_shl(u32::try_from(number & 63).unwrap_or(0));
-    bit(hash) | bit(hash >> 6)
-}
-
-/// Tells the filter that there is a key with this hash. When keys go, the filter stays as it is.
-pub fn tell(filter: &mut [u64], hash: u64) {
-    let at = home(filter, hash.rotate_left(20));
-    if let Some(word) = filter.get_mut(at) {
-        *word |= bits(hash);
-    }
-}
-
-/// Whether there may be a key with this hash. Without a filter there may.
-#[inline]
-pub fn may_be_there(filter: &[u64], hash: u64) -> bool {
-    let word = filter.get(home(filter, hash.rotate_left(20)));
-    word.is_none_or(|word| !word & bits(hash) == 0)
 }
 
 #[cfg(test)]
@@ -282,19 +251,6 @@ mod tests {
             assert_eq!(remove(&mut lines, 0, &key(number)), Some(1));
         }
         assert!(lines.iter().all(|line| line.keys == [[0; 2]; 3]));
-    }
-
-    #[test]
-    fn the_filter_knows_all_and_little_else() {
-        let hash = |number: u64| mix(mix(1, number), 2);
-        let mut filter = vec![0; words_for(10_000)];
-        for number in 0..10_000 {
-            tell(&mut filter, hash(number));
-        }
-        assert!((0..10_000).all(|number| may_be_there(&filter, hash(number))));
-        let wrong = (10_000..20_000).filter(|&number| may_be_there(&filter, hash(number)));
-        assert!(wrong.count() < 500);
-        assert!(may_be_there(&[], 1));
     }
 
     #[test]
