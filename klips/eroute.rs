@@ -2,28 +2,31 @@
 
 //! The eroute table: which packets go through which SA.
 //!
-//! Readers look one exact hash table up once for each distinct mask (shape) in rank order; the order is
-//! [`klips_core::eroute`]'s. The cost depends on how many shapes there are, not on how many eroutes.
+//! Readers look one exact hash table up under each distinct mask (shape) in rank order; the order is
+//! [`klips_core::eroute`]'s. The [`index`] spares them most of the shapes.
 //!
 //! The writer keeps the eroutes in listing order beside it. A replace is one pointer store: no packet sees neither the old
 //! eroute nor the new one.
 
+mod index;
+
 use crate::{
     hold::{Hold, Pair},
     kapi::{
-        rcu::{Graveyard, Rcu},
+        rcu::Graveyard,
         rcu_map::{new_map, Keyed, Map, MapWriter},
     },
     sadb::sa::Ident,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
+use index::{IndexWriter, Published};
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNode},
     sync::{rcu::Guard, Arc},
 };
 use klips_core::{
-    eroute::{insertion_point, lookup, Key, Selector},
+    eroute::{Family, Key, Packed, Selector},
     pfkey::ext::Endpoint,
     said::{Said, Shunt},
 };
@@ -101,21 +104,18 @@ impl Keyed for Eroute {
     }
 }
 
-/// The masks in use, most specific first.
-struct Shapes(KVec<Key>);
-
 /// The readers' side.
 pub(crate) struct Eroutes {
     map: Map<Eroute>,
-    shapes: Arc<Rcu<Shapes>>,
+    v4: Published<2>,
+    v6: Published<5>,
 }
 
 impl Eroutes {
     /// The eroute for a packet. Any context.
     #[inline]
     pub(crate) fn lookup<'g>(&'g self, packet: &Key, guard: &'g Guard) -> Option<&'g Arc<Eroute>> {
-        let shapes = self.shapes.read(guard)?;
-        lookup(shapes.0.iter(), packet, |key, mask| {
+        let probe = |key: &Key, mask: &Key| {
             self.map.get(
                 &Slot {
                     key: *key,
@@ -123,22 +123,24 @@ impl Eroutes {
                 },
                 guard,
             )
-        })
+        };
+        match packet.family {
+            Family::V4 => index::read(&self.v4, guard)?.find(packet, &Packed::v4(packet)?, probe),
+            Family::V6 => index::read(&self.v6, guard)?.find(packet, &Packed::v6(packet)?, probe),
+        }
     }
 }
 
 /// The writer's side, under the namespace's mutex.
 pub(crate) struct EroutesWriter {
     map: MapWriter<Eroute>,
-    shapes: Arc<Rcu<Shapes>>,
-    /// The same masks in the same order, each with the number of eroutes under it.
-    uses: KVec<(Key, usize)>,
+    v4: IndexWriter<2>,
+    v6: IndexWriter<5>,
     listing: RBTree<Selector, Arc<Eroute>>,
     /// Holds that traps made, oldest first.
     holds: RBTree<u64, HoldRecord>,
     next_hold: u64,
     hold_count: usize,
-    yard: Arc<Graveyard>,
 }
 
 /// What is remembered of a hold that a trap made.
@@ -160,21 +162,18 @@ pub(crate) struct HoldRecord {
 /// Makes an empty table. Process context.
 pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Eroutes, EroutesWriter)> {
     let (map, writer) = new_map(yard.clone())?;
-    let shapes = Arc::new(Rcu::empty(), GFP_KERNEL)?;
+    let (v4, v4_writer) = IndexWriter::new(Packed::v4, yard)?;
+    let (v6, v6_writer) = IndexWriter::new(Packed::v6, yard)?;
     Ok((
-        Eroutes {
-            map,
-            shapes: shapes.clone(),
-        },
+        Eroutes { map, v4, v6 },
         EroutesWriter {
             map: writer,
-            shapes,
-            uses: KVec::new(),
+            v4: v4_writer,
+            v6: v6_writer,
             listing: RBTree::new(),
             holds: RBTree::new(),
             next_hold: 0,
             hold_count: 0,
-            yard: yard.clone(),
         },
     ))
 }
@@ -218,12 +217,12 @@ impl EroutesWriter {
         )?;
         let entry = MapWriter::prepare(eroute.clone())?;
         let node = RBTreeNode::new(selector, eroute, GFP_KERNEL)?;
-        self.use_shape(selector.mask())?;
+        self.enter(&selector)?;
         let old = self.map.put(entry);
         if let Some(old) = &old {
             // The same key and mask may have been written with other host bits.
             self.listing.remove(&old.selector);
-            self.unuse_shape(old.selector.mask());
+            self.leave(old.selector.mask());
         }
         self.listing.insert(node);
         Ok(old)
@@ -254,7 +253,7 @@ impl EroutesWriter {
             });
         };
         self.listing.remove(&old.selector);
-        self.unuse_shape(old.selector.mask());
+        self.leave(old.selector.mask());
         Ok(self.retire(Some(old)))
     }
 
@@ -329,8 +328,8 @@ impl EroutesWriter {
     /// Deletes all eroutes. Returns how many packets waited; they are lost.
     pub(crate) fn clear(&mut self) -> usize {
         // Packets find nothing from here on, whatever is still being taken apart.
-        self.shapes.publish(None, &self.yard);
-        self.uses.clear();
+        self.v4.clear();
+        self.v6.clear();
         let mut lost = 0;
         while let Some(selector) = self.next(None) {
             if let Some(old) = self.listing.remove(&selector) {
@@ -341,55 +340,20 @@ impl EroutesWriter {
         lost
     }
 
-    /// Counts one more eroute under `mask`, publishing the mask if it is new. All or nothing.
-    fn use_shape(&mut self, mask: &Key) -> Result {
-        let masks = self.masks()?;
-        match insertion_point(&masks, mask) {
-            Ok(i) => {
-                if let Some((_, uses)) = self.uses.get_mut(i) {
-                    *uses += 1;
-                }
-                Ok(())
-            }
-            Err(i) => {
-                self.uses.reserve(1, GFP_KERNEL)?;
-                let mut fresh = masks;
-                fresh.reserve(1, GFP_KERNEL)?;
-                fresh.insert_within_capacity(i, *mask).map_err(|_| ENOMEM)?;
-                let prepared = Rcu::prepare(Shapes(fresh))?;
-                self.uses
-                    .insert_within_capacity(i, (*mask, 1))
-                    .map_err(|_| ENOMEM)?;
-                self.shapes.publish(Some(prepared), &self.yard);
-                Ok(())
-            }
+    fn enter(&mut self, selector: &Selector) -> Result {
+        let family = selector.mask().family;
+        let all = self.listing.keys().filter(|s| s.mask().family == family);
+        match family {
+            Family::V4 => self.v4.enter(selector, all),
+            Family::V6 => self.v6.enter(selector, all),
         }
     }
 
-    /// Counts one eroute less under `mask`. An unused mask may stay published when memory is short: it costs a probe.
-    fn unuse_shape(&mut self, mask: &Key) {
-        let Some(i) = self.uses.iter().position(|(m, _)| m == mask) else {
-            return;
-        };
-        let Some((_, uses)) = self.uses.get_mut(i) else {
-            return;
-        };
-        *uses = uses.saturating_sub(1);
-        if *uses > 0 {
-            return;
+    fn leave(&mut self, mask: &Key) {
+        match mask.family {
+            Family::V4 => self.v4.leave(mask),
+            Family::V6 => self.v6.leave(mask),
         }
-        let _ = self.uses.remove(i);
-        if let Ok(prepared) = self.masks().and_then(|masks| Rcu::prepare(Shapes(masks))) {
-            self.shapes.publish(Some(prepared), &self.yard);
-        }
-    }
-
-    fn masks(&self) -> Result<KVec<Key>> {
-        let mut masks = KVec::with_capacity(self.uses.len() + 1, GFP_KERNEL)?;
-        for (mask, _) in self.uses.iter() {
-            masks.push(*mask, GFP_KERNEL)?;
-        }
-        Ok(masks)
     }
 
     /// The selector after `last` in the listing, or the first.
