@@ -67,6 +67,12 @@ pub(crate) const TOOLS: &[Entry] = &[
         command: cmd::ranbits::command,
     },
     Entry {
+        name: "setkey",
+        summary: "make SAs and policies by scripts in KAME's language",
+        run: cmd::setkey::run,
+        command: cmd::setkey::command,
+    },
+    Entry {
         name: "spi",
         summary: "show, make and delete SAs by hand",
         run: cmd::spi::run,

@@ -27,6 +27,16 @@ impl Moment {
         }
     }
 
+    /// So many seconds after the start of 1970.
+    pub(crate) const fn at(seconds: u64) -> Self {
+        Self { seconds }
+    }
+
+    /// Seconds since the start of 1970.
+    pub(crate) const fn seconds(self) -> u64 {
+        self.seconds
+    }
+
     /// Year, month from 1, day from 1.
     const fn date(self) -> (u64, u64, u64) {
         // Years that start in March have their leap day at the end; 146097 days are 400 years.
@@ -76,15 +86,24 @@ impl Moment {
 
     /// As date(1) writes it.
     pub(crate) fn classic(self) -> String {
-        let name = |names: &[&'static str], at: u64| {
-            let at = usize::try_from(at).unwrap_or(0);
-            names.get(at).copied().unwrap_or_default()
-        };
         let (year, month, day) = self.date();
         let weekday = name(&WEEKDAYS, self.seconds / DAY % 7);
         let month = name(&MONTHS, month.saturating_sub(1));
         format!("{weekday} {month} {day:2} {} UTC {year}", self.time())
     }
+
+    /// As listings of setkey have it, in twenty characters.
+    pub(crate) fn short(self) -> String {
+        let (year, month, day) = self.date();
+        let month = name(&MONTHS, month.saturating_sub(1));
+        format!("{month} {day:2} {} {year}", self.time())
+    }
+}
+
+/// The name at this place.
+fn name(names: &[&'static str], at: u64) -> &'static str {
+    let at = usize::try_from(at).unwrap_or(0);
+    names.get(at).copied().unwrap_or_default()
 }
 
 /// As RFC 3339 writes it.
@@ -130,6 +149,7 @@ mod tests {
                 (moment.to_string().as_str(), moment.classic().as_str()),
                 (iso, classic)
             );
+            assert_eq!(moment.short(), classic[4..].replace(" UTC", ""));
         }
     }
 }

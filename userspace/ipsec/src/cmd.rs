@@ -9,6 +9,7 @@ pub(crate) mod look;
 pub(crate) mod monitor;
 pub(crate) mod pf_key;
 pub(crate) mod ranbits;
+pub(crate) mod setkey;
 pub(crate) mod spi;
 pub(crate) mod spigrp;
 pub(crate) mod tncfg;

@@ -128,9 +128,13 @@ impl Page<'_> {
                 self.wrong.push(format!("there is no option --{name}"));
                 continue;
             };
-            for name in all_names(arg) {
+            let letter = arg.get_short().map(|letter| format!("Fl {letter}"));
+            let names = all_names(arg)
+                .into_iter()
+                .map(|name| format!("Fl Fl {name}"));
+            for name in letter.into_iter().chain(names) {
                 let lead = if heading == ".It" { "" } else { " ," };
-                heading.push_str(&format!("{lead} Fl Fl {name}{}", value(arg)));
+                heading.push_str(&format!("{lead} {name}{}", value(arg)));
             }
             if self.told.iter().any(|told| told == name) {
                 self.wrong.push(format!("--{name} is explained twice"));

@@ -3,8 +3,8 @@
 //! Command lines: from a tool's table of options, by way of clap, to what was given, in the order it was given.
 //!
 //! The order matters: the tools have always worked an option off when they met it, so `--eraf` is known to a `--src`
-//! behind it, and of two mistakes the first is the one that is told. Only long options exist; they may be shortened as
-//! far as they stay unique, and a value follows as the next word or after `=`.
+//! behind it, and of two mistakes the first is the one that is told. Every option has a long name; it may be shortened
+//! as far as it stays unique, and a value follows as the next word or after `=`. The options of `setkey` have letters too.
 
 use std::ffi::OsString;
 
@@ -25,6 +25,8 @@ pub(crate) struct Opt<I> {
     pub(crate) id: I,
     /// Its name without the dashes.
     pub(crate) name: &'static str,
+    /// Its letter, if it has one.
+    pub(crate) letter: Option<char>,
     /// Other names of the same option.
     pub(crate) also: &'static [&'static str],
     /// What its value is called in the help; empty if it takes none.
@@ -250,6 +252,25 @@ impl<I: Copy> Opt<I> {
         Self {
             id,
             name,
+            letter: None,
+            also: &[],
+            value,
+            help,
+        }
+    }
+
+    /// An option with a letter besides its name.
+    pub(crate) const fn lettered(
+        id: I,
+        letter: char,
+        name: &'static str,
+        value: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            letter: Some(letter),
             also: &[],
             value,
             help,
@@ -259,10 +280,13 @@ impl<I: Copy> Opt<I> {
 
 impl<I> Opt<I> {
     fn arg(&self) -> Arg {
-        let arg = Arg::new(self.name)
+        let mut arg = Arg::new(self.name)
             .long(self.name)
             .aliases(self.also)
             .help(self.help);
+        if let Some(letter) = self.letter {
+            arg = arg.short(letter);
+        }
         if self.value.is_empty() {
             arg.action(ArgAction::SetTrue).overrides_with(self.name)
         } else {
@@ -309,6 +333,7 @@ mod tests {
         Opt {
             id,
             name,
+            letter: None,
             also: &[],
             value,
             help: "does something",

@@ -31,6 +31,8 @@ pub(super) fn of(command: &Command) -> String {
 enum Token<'a> {
     /// An option, without its dashes.
     Option(&'a str),
+    /// Options that are letters, without the dash.
+    Letters(&'a str),
     /// What stands for something else.
     Name(&'a str),
     /// A word as it is.
@@ -70,6 +72,9 @@ fn tokens(mut rest: &str) -> Vec<Token<'_>> {
             "," | "..." => Token::Mark(word),
             _ => match word.strip_prefix("--") {
                 Some(name) => Token::Option(name),
+                None if word.len() > 1 && word.starts_with('-') => {
+                    Token::Letters(word.trim_start_matches('-'))
+                }
                 None if word.contains(|c: char| c.is_ascii_uppercase()) => Token::Name(word),
                 None => Token::Word(word),
             },
@@ -109,9 +114,10 @@ impl Markup {
         for (at, token) in tokens.iter().enumerate() {
             let next = tokens.get(at.saturating_add(1));
             let joined = matches!(before, Some(Token::Or));
-            let is_value = matches!(before, Some(Token::Option(_)));
+            let is_value = matches!(before, Some(Token::Option(_) | Token::Letters(_)));
             let markup = match *token {
                 Token::Option(name) => format!("Fl Fl {name}"),
+                Token::Letters(letters) => format!("Fl {letters}"),
                 Token::Name(name) => format!("Ar {}", name.to_lowercase()),
                 Token::Word(word)
                     if sentence && !joined && !is_value && next != Some(&Token::Or) =>
@@ -149,6 +155,12 @@ mod tests {
     fn marked(usage: &str) -> String {
         let command = Command::new("tool").override_usage(usage.to_owned());
         of(&command)
+    }
+
+    #[test]
+    fn letters_are_options() {
+        let want = ".Nm\n.Oo\n.Fl nv\n.Oc\n.Fl f Ar file\n";
+        assert_eq!(marked("ipsec tool [-nv] -f FILE"), want);
     }
 
     #[test]
