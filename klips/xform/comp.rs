@@ -25,6 +25,11 @@ const ESP: u8 = 50;
 /// The longest IP packet, bytes.
 const MAX_PACKET: usize = 65535;
 
+/// How much a payload is taken to grow by decompression, and the room it is given at least, bytes. What grows more is done
+/// again, with room for so many times as much.
+const GROWTH: usize = 4;
+const MIN_ROOM: usize = 2048;
+
 /// The transform of one IPComp SA.
 #[pin_data]
 pub(crate) struct Comp {
@@ -148,12 +153,7 @@ impl Comp {
             return Err(Discard::RxNotSupported);
         }
         let compressed = view.payload_len();
-        let mut out =
-            buffer(MAX_PACKET.saturating_sub(view.header_len)).ok_or(Discard::RxNoMemory)?;
-        let len = self
-            .deflate
-            .decompress(data, &mut out)
-            .map_err(|_| Discard::RxDecompressFailed)?;
+        let (out, len) = self.inflate(data, MAX_PACKET.saturating_sub(view.header_len))?;
         let plain = out.get(..len).ok_or(Discard::RxDecompressFailed)?;
         let total_len = view.header_len + len;
         let more = total_len.saturating_sub(packet.len());
@@ -170,6 +170,21 @@ impl Comp {
             .map_err(|_| Discard::RxBadLength)?;
         self.count(len, compressed);
         Ok(header.next_header)
+    }
+
+    /// Decompresses `data` to at most `max` bytes. Returns a buffer, and how much of it is used.
+    ///
+    /// Memory is taken as it turns out to be needed: a compressed packet seldom unfolds to 64 KiB.
+    fn inflate(&self, data: &[u8], max: usize) -> Result<(KVec<u8>, usize), Discard> {
+        let mut room = data.len().saturating_mul(GROWTH).max(MIN_ROOM).min(max);
+        loop {
+            let mut out = buffer(room).ok_or(Discard::RxNoMemory)?;
+            match self.deflate.decompress(data, &mut out) {
+                Ok(len) => return Ok((out, len)),
+                Err(ENOSPC) if room < max => room = room.saturating_mul(GROWTH).min(max),
+                Err(_) => return Err(Discard::RxDecompressFailed),
+            }
+        }
     }
 }
 
