@@ -352,6 +352,29 @@ impl Observer for Follower {
         &BLOCK
     }
 
+    /// A device that is above an ipsecN must not come under what that is attached to: packets would go round.
+    fn may_carry(rtnl: &Rtnl, port: &Port, upper: &Port) -> Result<(), (&'static CStr, Error)> {
+        let Some(this) = netns::instance_arc::<Instance>(port.net()) else {
+            return Ok(());
+        };
+        let mut ring = false;
+        this.each_device(rtnl, |dev| {
+            let guard = rcu::read_lock();
+            let below = core::ptr::eq(dev.port(), port) || dev.port().carries(port);
+            ring |= below
+                && dev.data().attachment(&guard).is_some_and(|phys| {
+                    core::ptr::eq(phys.port(), upper) || upper.carries(phys.port())
+                });
+        });
+        if ring {
+            return Err((
+                c"a klips device would come under what it is attached to",
+                ELOOP,
+            ));
+        }
+        Ok(())
+    }
+
     fn event(rtnl: &Rtnl, port: &Port, event: notifier::Event) {
         let Some(this) = netns::instance_arc::<Instance>(port.net()) else {
             return;

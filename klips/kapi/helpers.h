@@ -54,6 +54,7 @@ bool klips_net_has_fallback_tunnels(struct net *net);
 struct net_device *klips_dev_get_by_name(struct net *net, const char *name);
 bool klips_dev_carries(struct net_device *lower, struct net_device *upper);
 void klips_dev_virtual(struct net_device *dev);
+int klips_notifier_error(int err);
 bool klips_dev_is_leaving(const struct net_device *dev);
 u32 klips_nla_u32(const struct nlattr *attr);
 int klips_dev_adopt(struct net_device *dev, const struct net_device *phys, int mtu, u16 headroom);
@@ -140,6 +141,7 @@ int klips_memcpy_from_msg(void *dst, struct msghdr *msg, size_t len);
 bool klips_msg_has_control(const struct msghdr *msg);
 int klips_skb_copy_datagram(const struct sk_buff *skb, struct msghdr *msg, int len);
 int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb);
+int klips_udp_encap(struct net *net, int fd, int type);
 void klips_sock_set_family(struct sock *sk, u16 family);
 
 /* work */

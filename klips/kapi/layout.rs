@@ -40,7 +40,10 @@ const LAYOUT: &[(&str, usize)] = rust_layout! {
     net_device.rtnl_link_ops;
     net_device_ops;
     net_proto_family;
+    netdev_notifier_changeupper_info.upper_dev;
+    netdev_notifier_changeupper_info.linking;
     netdev_notifier_info.dev;
+    netdev_notifier_info.extack;
     netlink_ext_ack._msg;
     nf_hook_ops;
     nf_hook_state.in_;

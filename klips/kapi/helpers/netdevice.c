@@ -47,6 +47,11 @@ bool klips_dev_carries(struct net_device *lower, struct net_device *upper)
 	return carries;
 }
 
+int klips_notifier_error(int err)
+{
+	return notifier_from_errno(err);
+}
+
 /* Registered once, and being taken apart. */
 bool klips_dev_is_leaving(const struct net_device *dev)
 {

@@ -35,6 +35,9 @@ pub(crate) trait Observer: 'static {
         Self: Sized;
     /// Something happened to `port`. Under RTNL; may sleep.
     fn event(rtnl: &Rtnl, port: &Port, event: Event);
+    /// Whether `port` may be made to carry `upper`, as a port of a bridge does. `Err` says why not, and to the user in
+    /// words. Under RTNL; may sleep.
+    fn may_carry(rtnl: &Rtnl, port: &Port, upper: &Port) -> Result<(), (&'static CStr, Error)>;
 }
 
 /// The kernel's view of an [`Observer`].
@@ -61,6 +64,8 @@ impl<O: Observer> Block<O> {
         info: *mut c_void,
     ) -> c_int {
         let event = match event as raw::netdev_cmd {
+            // SAFETY: By the function's requirement; this event has the longer form of it.
+            raw::netdev_cmd_NETDEV_PRECHANGEUPPER => return unsafe { Self::upper(info.cast()) },
             raw::netdev_cmd_NETDEV_UNREGISTER => Event::Unregister,
             raw::netdev_cmd_NETDEV_UP => Event::Up,
             raw::netdev_cmd_NETDEV_CHANGEADDR => Event::ChangeAddr,
@@ -78,6 +83,38 @@ impl<O: Observer> Block<O> {
             O::event(&rtnl, port, event);
         }
         0
+    }
+
+    /// A device is to carry another one, or not any more.
+    ///
+    /// # Safety
+    ///
+    /// `info` must be that of `NETDEV_PRECHANGEUPPER`, and RTNL be held.
+    unsafe fn upper(info: *mut raw::netdev_notifier_changeupper_info) -> c_int {
+        // SAFETY: By the function's requirement; both devices are alive.
+        let (info, rtnl) = unsafe { (&mut *info, Rtnl::assume()) };
+        if !info.linking {
+            return 0;
+        }
+        // SAFETY: As above.
+        let (port, upper) = unsafe {
+            (
+                Port::from_raw(info.info.dev),
+                Port::from_raw(info.upper_dev),
+            )
+        };
+        let (Some(port), Some(upper)) = (port, upper) else {
+            return 0;
+        };
+        let Err((why, error)) = O::may_carry(&rtnl, port, upper) else {
+            return 0;
+        };
+        // SAFETY: The chain passes null or the place for a message; the text is static.
+        if let Some(extack) = unsafe { info.info.extack.as_mut() } {
+            extack._msg = why.as_char_ptr();
+        }
+        // SAFETY: No requirement.
+        unsafe { raw::klips_notifier_error(error.to_errno()) }
     }
 }
 
