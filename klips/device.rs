@@ -19,6 +19,7 @@ use crate::{
             },
             notifier::Event,
             skbuff::Skb,
+            sock,
         },
         rcu::Rcu,
     },
@@ -295,6 +296,7 @@ impl Driver for IpsecDev {
         const ATTACH: u32 = 0;
         const DETACH: u32 = 1;
         const CLEAR: u32 = 2;
+        const UDP_ENCAP: u32 = 3;
         if !dev.port().net().capable_net_admin() {
             return Err(EPERM);
         }
@@ -314,7 +316,33 @@ impl Driver for IpsecDev {
                 });
                 Ok(())
             }
+            UDP_ENCAP => hand_over(dev, arg),
             _ => Err(EOPNOTSUPP),
         }
+    }
+}
+
+/// A key daemon gives the UDP socket that its peers behind address translation send to: descriptor and type of
+/// encapsulation, as the kernel numbers them.
+///
+/// `EPROTONOSUPPORT`: the type of the early drafts, with a marker of zeros in front of ESP, which the kernel does not take
+/// out any more; `EINVAL`: another type, or no UDP socket of this namespace.
+fn hand_over(dev: &Device<IpsecDev>, arg: &[u8; 16]) -> Result {
+    const NON_IKE: i32 = 1;
+    const NON_ESP: i32 = 2;
+    let word = |at: usize| {
+        let bytes = arg.get(at..)?.first_chunk()?;
+        Some(i32::from_ne_bytes(*bytes))
+    };
+    let (fd, kind) = word(0).zip(word(4)).ok_or(EINVAL)?;
+    match kind {
+        NON_ESP => sock::take_esp_out_of(dev.port().net(), fd),
+        NON_IKE => {
+            pr_notice!(
+                "ESP in UDP with a non-IKE marker is not in this kernel; RFC 3948 (type 2) is\n"
+            );
+            Err(sock::no_such_protocol())
+        }
+        _ => Err(EINVAL),
     }
 }

@@ -258,6 +258,9 @@ impl<'g> Outbound<'g> {
             tells: group == 0 && (tunnelled || flow.proto == TCP),
         };
         let df = self.fit(&mut packet, flow, &way)?;
+        if !tunnelled {
+            redirect(bundle.last().copied(), flow, &mut packet)?;
+        }
         let link = self.phys.link_reserve();
         packet
             .make_room(plan.headroom + link, plan.tailroom)
@@ -377,6 +380,17 @@ impl<'g> Outbound<'g> {
         }
         .map_err(|_| Discard::TxRefused)?;
         Ok(len)
+    }
+}
+
+/// Addresses a packet in transport mode to where its SA ends, if that is behind address translation: what is sent to the
+/// peer's own address, which its checksums are about, goes to the one that the world knows.
+fn redirect(last: Option<&Arc<Sa>>, flow: &Flow, packet: &mut Packet) -> Result<(), Discard> {
+    match last.map(|sa| (sa.fixed.said.dst, udp::marker_len(sa))) {
+        Some((IpAddr::V4(dst), Some(_))) if flow.dst.is_ipv4() && flow.dst != dst => {
+            ipv4::set_dst(packet.bytes_mut(), dst).map_err(|_| Discard::TxBadInnerHeader)
+        }
+        _ => Ok(()),
     }
 }
 

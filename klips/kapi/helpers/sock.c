@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/net.h>
+#include <linux/udp.h>
 #include <linux/socket.h>
 
 void klips_sock_hold(struct sock *sk)
@@ -61,4 +63,22 @@ int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb)
 void klips_sock_set_family(struct sock *sk, u16 family)
 {
 	sk->sk_family = family;
+}
+
+/* Sets UDP_ENCAP of the UDP socket @fd of the current task. */
+int klips_udp_encap(struct net *net, int fd, int type)
+{
+	struct socket *sock;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock)
+		return err;
+	if (sock_net(sock->sk) == net && sk_is_udp(sock->sk))
+		err = READ_ONCE(sock->ops)->setsockopt(sock, SOL_UDP, UDP_ENCAP, KERNEL_SOCKPTR(&type),
+						       sizeof(type));
+	else
+		err = -EINVAL;
+	sockfd_put(sock);
+	return err;
 }

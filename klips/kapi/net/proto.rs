@@ -20,7 +20,7 @@ use kernel::{ffi::c_int, prelude::*};
 const PRIORITY: c_int = 200;
 
 /// `UDP_ENCAP_ESPINUDP`: a socket whose owner had ESP taken out of its datagrams (RFC 3948).
-const ESP_IN_UDP: c_int = 2;
+pub(super) const ESP_IN_UDP: c_int = 2;
 
 const ICMPV6_TOO_BIG: u8 = 2;
 

@@ -238,7 +238,7 @@ impl<T: KeySocket> Tables<T> {
             return Err(Error::from_errno(-(raw::ESOCKTNOSUPPORT as i32)));
         }
         if protocol != raw::PF_KEY_V2 as c_int {
-            return Err(Error::from_errno(-(raw::EPROTONOSUPPORT as i32)));
+            return Err(no_such_protocol());
         }
         let this = T::tables();
         // SAFETY: The protocol is registered while the family is.
@@ -406,6 +406,20 @@ impl Drop for Wiped {
     fn drop(&mut self) {
         crate::kapi::crypto::wipe(&mut self.0);
     }
+}
+
+/// `EPROTONOSUPPORT`.
+pub(crate) fn no_such_protocol() -> Error {
+    Error::from_errno(-(raw::EPROTONOSUPPORT as i32))
+}
+
+/// Has the kernel take ESP (RFC 3948) out of what comes to the UDP socket that is the current task's descriptor `fd`.
+/// Process context.
+///
+/// `EBADF`, `ENOTSOCK`: it is no socket; `EINVAL`: no UDP socket of this namespace.
+pub(crate) fn take_esp_out_of(net: &Net, fd: i32) -> Result {
+    // SAFETY: The namespace is live.
+    super::to_result(unsafe { raw::klips_udp_encap(net.as_ptr(), fd, super::proto::ESP_IN_UDP) })
 }
 
 /// The registration of the family.

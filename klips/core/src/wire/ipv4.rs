@@ -291,6 +291,18 @@ pub fn set_src(packet: &mut [u8], src: Ipv4Addr) -> Result<(), WireError> {
     })
 }
 
+/// Changes the destination of the header at the start of `packet` and recomputes the checksum.
+///
+/// # Errors
+///
+/// `Truncated` or `BadLength` if there is no valid header.
+pub fn set_dst(packet: &mut [u8], dst: Ipv4Addr) -> Result<(), WireError> {
+    edit(packet, |header| {
+        header.dst = dst.octets();
+        Ok(())
+    })
+}
+
 /// Computes the checksum of the header at the start of `packet` anew.
 ///
 /// # Errors

@@ -151,6 +151,9 @@ impl Line {
                 Ok(())
             }
             Id::NatT => self.nat_t(value),
+            Id::NatOa => self
+                .address("--natoa", value)
+                .map(|address| self.nat_t.oa = Some(address)),
             Id::Sport => number(value, "sport").map(|port| self.nat_t.sport = Some(port)),
             Id::Dport => number(value, "dport").map(|port| self.nat_t.dport = Some(port)),
             Id::OutIf => number(value, "outif").map(|ifnum| self.out_if = Some(ifnum)),
