@@ -3,6 +3,9 @@
 
 import random
 
+# With all headers in front it must fit into a frame.
+LONGEST = 1400
+
 
 class Damage:
     """Random changes, the same for the same seed."""
@@ -22,7 +25,7 @@ class Damage:
             changed = bytearray(data)
             for _ in range(self._random.choice((1, 1, 1, 2, 3))):
                 changed = self._random.choice(self._kinds)(changed, other)
-            if changed != data:
+            if changed != data and len(changed) <= LONGEST:
                 return bytes(changed)
 
     def _place(self, data):
