@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 
+from klipstest import pfkey
 from klipstest.counters import Watch
 from klipstest.packet import Sniffer
 from klipstest.suites import BY_NAME
@@ -18,7 +19,7 @@ from klipstest.topology import A, B, HOST_B, Topology
 from klipstest.traffic import payload, ping, transfer
 
 UDP_ENCAP, ESPINUDP, PORT = 100, 2, 4500
-CONVERT = 0x89F3
+CONVERT, NEW_MAPPING = 0x89F3, 17
 SUITE = BY_NAME["aes128-sha1-96"]
 
 topology = Topology(mtu=None)
@@ -142,6 +143,37 @@ with case("a keepalive is swallowed; IKE behind its marker, and nothing else, ge
 
 with case("traffic goes on"):
     transfer(peer, gw, A)
+
+with case("key daemons are told once, by NAT_T_NEW_MAPPING, that the translator has another port; not by a forgery"):
+    daemon = pfkey.PfKey(gw)
+    equal(daemon.write(pfkey.message(pfkey.REGISTER, pfkey.ESP)), 0, "errno of REGISTER")
+    daemon.drain()
+    watch = Watch(gw)
+    forger = udp_socket(nat, B, 6000)
+    forger.sendto(struct.pack("!II", 0x1001, 1_000_000) + bytes(76), (A, PORT))
+    until(watch.rose, "the forgery is counted", 5)
+    equal(watch.rose(), {"rx_icv_failed": 1}, "discarded packets")
+    equal(daemon.drain(), [], "messages")
+    nat.run("nft", "flush chain ip nat out; add rule ip nat out udp sport 4500 oifname wan0 masquerade to :5000")
+    nat.run("conntrack", "-F")
+    for number in range(3):
+        theirs.sendto(b"%d" % number, (A, 9))
+        equal(mine.recv(10), b"%d" % number, "the datagram")
+    until(daemon.readable, "a message", 5)
+    told = daemon.drain()
+    equal([(message.kind, message.sa()[0]) for message in told], [(NEW_MAPPING, 0x1001)], "messages")
+    equal([struct.unpack_from("=H", told[0].exts[kind])[0] for kind in (pfkey.NATT_SPORT, pfkey.NATT_DPORT)],
+          [PORT, 5000], "the old port and the new one")
+
+with case("UPDATE with the new ports moves the SAs, and traffic goes on"):
+    for dst, src, spi, keys, ports in ((B, A, 0x2001, out, (PORT, 5000)), (A, B, 0x1001, inward, (5000, PORT))):
+        update = pfkey.add(pfkey.ESP, dst, spi, src, keys[1], keys[0], pfkey.UPDATE, more=pfkey.natt(*ports)[1:],
+                           auth=SUITE.auth_id, encrypt=SUITE.enc_id)
+        equal(daemon.write(update), 0, f"errno of UPDATE of {spi:#x}")
+    transfer(gw, peer, HOST_B)
+    transfer(peer, gw, A)
+    equal([message.kind for message in daemon.drain() if message.kind == NEW_MAPPING], [], "further messages")
+    daemon.close()
 
 topology.delete()
 end()
