@@ -4,11 +4,15 @@ to say that this is not its dialect."""
 
 import json
 import re
+import socket
+import struct
 import tempfile
 import time
 
-from klipstest.netns import Netns, run
+from klipstest.netns import Netns, run, stop
 from klipstest.tap import case, check, contains, end, equal, note, until
+
+IP_IPSEC_POLICY = 16
 
 KEY16 = "0x00112233445566778899aabbccddeeff"
 KEY20 = KEY16 + "00112233"
@@ -227,6 +231,9 @@ with case("an SPI for an SA to come, which update makes whole"):
     script(f"update 10.0.0.1 10.0.0.2 esp {spi} -m tunnel -u 5 -E aes-cbc {KEY16} -A hmac-sha1 {KEY20};")
     contains(states(), f"spi {spi:#010x} reqid 5 mode tunnel", "the SA")
     contains(setkey("-D").out, "state=mature", "the SA")
+    script("getspi 10.0.0.1 10.0.0.2 esp 0x2009;")
+    equal(told("getspi 10.0.0.1 10.0.0.2 esp 0x2009;"),
+          "1:1: getspi: No such file or directory: none of these SPIs is free\n", "an SPI that is taken")
     setkey("-F")
 
 with case("ESP in UDP, IPv6, ports, limits, ICMP"):
@@ -289,6 +296,30 @@ with case("every message is shown while it listens, without keys"):
     contains(found, "sadb_sa{ spi=24577 ", "the SA")
     contains(found, "type=9 errno=0", "FLUSH")
     check("00112233" not in found, "a key is shown")
+
+with case("policies of sockets are listed as such, or not"):
+    # What key daemons set on the sockets that they speak IKE with: bypass, in and out.
+    with ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ike:
+        for direction in (1, 2):
+            ike.setsockopt(socket.IPPROTO_IP, IP_IPSEC_POLICY, struct.pack("HHHBBII", 2, 18, 4, direction, 0, 0, 0))
+        script("spdadd 10.1.0.0/24 10.2.0.0/24 any -P out none;")
+        found = setkey("-DP").out
+        for direction in ("in", "out"):
+            contains(found, f"(per-socket policy) \n\t{direction}(socket) none\n\tcreated: ", "policies")
+        equal(setkey("-DPN").out.count("spid="), 1, "policies without those of sockets")
+        found = json.loads(setkey("-DP", "--json").out)
+        equal(sorted(one["policy"]["direction"] for one in found), ["in(socket)", "out", "out(socket)"], "directions")
+    setkey("-FP")
+
+with case("a listing comes again"):
+    with tempfile.TemporaryFile("w+") as log:
+        def lists():
+            log.seek(0)
+            return log.read().count("No SAD entries.\n")
+
+        listener = ns.start("ipsec", "setkey", "-D", "-l", stdout=log)
+        until(lambda: lists() >= 3, "three listings")
+        stop(listener)
 
 with case("a script of ten thousand lines"):
     lines = [f"add 10.0.0.1 10.9.{n >> 8}.{n & 255} esp {0x10000 + n} -m tunnel -E aes-cbc {KEY16} -A hmac-sha1 {KEY20};"
