@@ -298,3 +298,40 @@ fn without_the_module_there_is_nothing_to_list() {
         );
     }
 }
+
+#[test]
+fn scripts_of_setkey_are_read_without_a_kernel() {
+    let scratch = Scratch::new("setkey");
+    let script = |name: &str, text: &str| {
+        let path = scratch.0.join(name);
+        fs::write(&path, text).expect("a script");
+        path.display().to_string()
+    };
+    let good = script(
+        "good",
+        "#!/usr/sbin/setkey -f\nadd 10.0.0.1 10.0.0.2 esp 0x1001 -E aes-cbc 0x00112233445566778899aabbccddeeff;\n\
+         spdadd 10.1.0.0/24 10.2.0.0/24 any -P in ipsec esp/transport//unique:7;",
+    );
+    let ran = ipsec(&format!("setkey -n {good}"));
+    assert_eq!(
+        (ran.stdout.as_str(), ran.stderr.as_str(), ran.status),
+        ("", "", 0)
+    );
+    let ran = ipsec(&format!("setkey -nvH -f {good}"));
+    assert_eq!((ran.stderr.as_str(), ran.status), ("", 0));
+    assert_eq!(ran.stdout.matches("sadb_msg{ ").count(), 3);
+    assert!(!ran.stdout.contains("00112233"), "{}", ran.stdout);
+    let ran = ipsec(&format!("setkey -nvk --json {good}"));
+    assert_eq!(ran.stdout.lines().count(), 2);
+    let bad = script("bad", "flush;\n flush tcp;\nfoo;");
+    let ran = ipsec(&format!("setkey -n {good} {bad}"));
+    assert_eq!((ran.stdout.as_str(), ran.status), ("", 2));
+    let want = [
+        format!("ipsec setkey: {bad}:2:8: tcp is not supported: "),
+        format!("ipsec setkey: {bad}:3:1: 'foo' is no command; "),
+    ];
+    assert_eq!(ran.stderr.lines().count(), want.len(), "{}", ran.stderr);
+    for (line, want) in ran.stderr.lines().zip(&want) {
+        assert!(line.starts_with(want), "{line}");
+    }
+}

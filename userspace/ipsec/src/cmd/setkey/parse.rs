@@ -238,16 +238,10 @@ impl<'t, 'r> Parser<'t, 'r> {
 /// A piece as a message has it. What is in quotation marks may be a key.
 fn shown(token: &Token<'_>) -> String {
     match token.kind {
-        Kind::Word(word) if is_key(word) => "a key".to_owned(),
         Kind::Word(word) => format!("'{word}'"),
         Kind::Quoted(_) => "a quotation".to_owned(),
         Kind::End => "';'".to_owned(),
     }
-}
-
-/// Whether a word may be a key, which is not to be shown. Shorter ones are SPIs.
-fn is_key(word: &str) -> bool {
-    word.len() > 10 && (word.starts_with("0x") || word.starts_with("0X"))
 }
 
 #[cfg(test)]

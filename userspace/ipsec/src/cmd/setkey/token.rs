@@ -29,9 +29,31 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn at(place: Place, why: impl Into<String>) -> Self {
-        let why = why.into();
+        let why = without_keys(&why.into());
         Self { place, why }
     }
+}
+
+/// The digits of the longest number that there is in a script besides keys: that of an SPI.
+const MOST_DIGITS: usize = 8;
+
+/// The text without what may be a key: messages end up in logs, and a key may stand where something else is wanted.
+fn without_keys(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("0x").or_else(|| rest.find("0X")) {
+        let (before, number) = rest.split_at(at);
+        let len = number.find(|c: char| !c.is_alphanumeric());
+        let (number, behind) = number.split_at(len.unwrap_or(number.len()));
+        shown.push_str(before);
+        shown.push_str(match number.len() > MOST_DIGITS.saturating_add(2) {
+            true => "0x...",
+            false => number,
+        });
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// A piece of a script. It has no `Debug`: it may be a key.
@@ -176,6 +198,20 @@ mod tests {
         assert_eq!(cut(text), want);
         assert_eq!(cut(""), [""; 0]);
         assert_eq!(cut("ü ü#"), ["1:1 ü", "1:3 ü"]);
+    }
+
+    #[test]
+    fn keys_are_not_told() {
+        for (text, want) in [
+            ("'0x12345678' and 0x", "'0x12345678' and 0x"),
+            (
+                "'0x123456789' and 0X00112233445566zz,",
+                "'0x...' and 0x...,",
+            ),
+            ("ü 0", "ü 0"),
+        ] {
+            assert_eq!(without_keys(text), want);
+        }
     }
 
     #[test]
