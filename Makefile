@@ -20,7 +20,7 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile guest bench-core check fmt clippy \
+.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile guest bench-core check fmt inventory clippy \
 	doc clean help
 .DEFAULT_GOAL := all
 
@@ -78,6 +78,10 @@ check:
 ## fmt: formats the Rust source
 fmt:
 	$(quiet)$(enter) tests/check/rustfmt --fix
+
+## inventory: writes Documentation/unsafe.md anew from the source
+inventory:
+	$(quiet)$(enter) tests/check/unsafe-inventory --fix
 
 ## clippy: the lints alone
 clippy:
