@@ -5,7 +5,7 @@
 pub(crate) mod sa;
 
 use crate::kapi::{
-    rcu::{Graveyard, Prepared, Rcu},
+    rcu::{synchronize, Graveyard, Prepared, Rcu},
     rcu_map::{new_map, Map, MapWriter},
 };
 use core::{cmp::Reverse, net::IpAddr};
@@ -328,12 +328,22 @@ impl SadbWriter {
         n
     }
 
-    /// Dissolves the group that `sa` is in.
+    /// Dissolves the group that `sa` is in. May sleep.
+    ///
+    /// A packet finds the whole group or no more than its first SA: whoever has followed a link is let through before the
+    /// next link goes.
     pub(crate) fn unlink_group(&mut self, sa: &Arc<Sa>) {
         let mut at = Some(self.head_of(sa));
+        let mut followed = false;
         while let Some(sa) = at {
             at = self.successor(&sa);
-            sa.next.publish(None, &self.yard);
+            if at.is_some() {
+                if followed {
+                    synchronize();
+                }
+                sa.next.publish(None, &self.yard);
+                followed = true;
+            }
             sa.set_prev(None);
         }
     }

@@ -82,6 +82,8 @@ enum Sent {
 struct Progress {
     /// Its group.
     group: usize,
+    /// SAs of that group that are still to come.
+    left: usize,
     /// What tunnels show.
     outer: Outer,
 }
@@ -272,6 +274,7 @@ impl<'g> Outbound<'g> {
         };
         let at = Progress {
             group,
+            left: bundle.len(),
             outer: Outer { tos, df },
         };
         let Some(mut packet) = self.encap(&bundle, at, packet)? else {
@@ -298,10 +301,11 @@ impl<'g> Outbound<'g> {
     fn encap(
         &self,
         bundle: &Bundle<'_>,
-        at: Progress,
+        mut at: Progress,
         mut packet: Packet,
     ) -> Result<Option<Packet>, Discard> {
         for sa in bundle {
+            at.left = at.left.saturating_sub(1);
             let (seq, limit) = sa.begin_send();
             if let Some(limit) = limit {
                 self.ns.report(sa, limit);

@@ -2,8 +2,8 @@
 
 //! Packets to be sent that an asynchronous cipher has.
 //!
-//! When the cipher comes back, the rest of the bundle follows as it is then. Packets of one SA keep the order in which the
-//! cipher finishes them.
+//! When the cipher comes back, the rest of the group follows as it is then, if it is as long as it was: a packet must not
+//! leave with less protection than its policy asked for. Packets of one SA keep the order in which the cipher finishes them.
 
 use super::{conclude, wrap, Outbound, Progress, Sent};
 use crate::{
@@ -82,14 +82,19 @@ impl Outbound<'_> {
         };
         esp.sealed(&mut packet, frame, result)?;
         sa.count(packet.len());
-        let mut last = sa;
-        if let Some(next) = sa.next.read(self.guard) {
-            let rest = Sadb::bundle(next, self.guard).ok_or(Discard::TxBadBundle)?;
+        let next = sa.next.read(self.guard);
+        let rest = next.map(|next| Sadb::bundle(next, self.guard).ok_or(Discard::TxBadBundle));
+        let rest = rest.transpose()?.unwrap_or_default();
+        if rest.len() != at.left {
+            // The group was dissolved or made anew meanwhile.
+            return Err(Discard::TxBadBundle);
+        }
+        let last = rest.last().copied().unwrap_or(sa);
+        if !rest.is_empty() {
             packet = match self.encap(&rest, at, packet)? {
                 Some(packet) => packet,
                 None => return Ok(Sent::Later),
             };
-            last = rest.last().copied().unwrap_or(last);
         }
         wrap(Some(last), &mut packet)?;
         let leads_to = self.lookup_outer(&packet)?;

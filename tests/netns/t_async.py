@@ -2,8 +2,9 @@
 """Ciphers that come back later: `pcrypt`, taken because net.ipsec.async_crypto is 1."""
 
 import struct
+import threading
 
-from klipstest import pcrypt
+from klipstest import pcrypt, pfkey
 from klipstest.counters import Watch, device
 from klipstest.netns import run, stop
 from klipstest.packet import Sniffer, Wire
@@ -167,6 +168,37 @@ with case("SAs are deleted and made anew while ciphers have packets of theirs"):
         stop(flood)
     install(GCM)
     traffic()
+
+with case("a group is dissolved while ciphers have packets: none leaves with a part of its protection"):
+    install(GCM)
+    gw, key = topology.gwA, pfkey.PfKey(topology.gwA)
+    gw.run("ipsec", "spi", "--said", f"ah0x1002@{B}", "--src", A, "--ah", "hmac-sha2-256-128", "--authkey", "0x" + "5a" * 32)
+    tunnel, esp, ah = (pfkey.IPIP, B, 0x1000), (pfkey.ESP, B, 0x1001), (pfkey.AH, B, 0x1002)
+    on_wire, blast = Sniffer(topology.gwB, "wan0"), Wire(topology.hostA)
+    over = threading.Event()
+
+    def send():
+        """Datagrams that nobody answers, one after the other."""
+        while not over.is_set():
+            blast.send(HOST_A, HOST_B, 253, bytes(1000))
+
+    equal(key.write(pfkey.group(tunnel)), 0, "errno")
+    sender = threading.Thread(target=send)
+    sender.start()
+    seen = set()
+    try:
+        for _ in range(200):
+            # The policy is all of the group, or the tunnel alone; ESP without AH it is at no time.
+            equal([key.write(pfkey.group(*pair)) for pair in ((esp, ah), (tunnel, esp), (tunnel,))], [0, 0, 0], "errno")
+            key.drain()
+            seen |= {packet[9] for packet in on_wire.all() if packet[12:16] == bytes((192, 0, 2, 1))}
+    finally:
+        over.set()
+        sender.join()
+    check(seen >= {4, 51}, f"protocols on the wire: {seen}")
+    check(50 not in seen, "packets left without AH")
+    on_wire.close()
+    key.close()
 
 with case("devices are detached, attached and removed while ciphers have packets"):
     running = load()
