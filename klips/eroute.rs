@@ -125,8 +125,14 @@ impl Eroutes {
             )
         };
         match packet.family {
-            Family::V4 => index::read(&self.v4, guard)?.find(packet, &Packed::v4(packet)?, probe),
-            Family::V6 => index::read(&self.v6, guard)?.find(packet, &Packed::v6(packet)?, probe),
+            Family::V4 => self
+                .v4
+                .read(guard)?
+                .find(packet, &Packed::v4(packet)?, probe),
+            Family::V6 => self
+                .v6
+                .read(guard)?
+                .find(packet, &Packed::v6(packet)?, probe),
         }
     }
 }

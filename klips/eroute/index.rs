@@ -11,13 +11,11 @@
 
 use crate::kapi::rcu::{Graveyard, Rcu};
 use core::sync::atomic::{AtomicU64, AtomicU8, Ordering};
-use kernel::{
-    prelude::*,
-    sync::{rcu::Guard, Arc},
-};
+use kernel::{prelude::*, sync::Arc};
 use klips_core::eroute::{
     filter::{bits_of, words_for},
-    precedes, search, source_of, Group, Key, Packed, Selector, Shape, Source, MOST_SHAPES,
+    insertion_point_by, search, source_of, Group, Key, Packed, Selector, Shape, Source,
+    MOST_SHAPES,
 };
 
 /// Bytes in the sets for each eroute that there is room for.
@@ -137,8 +135,8 @@ struct Shapes<const N: usize> {
     known: KVec<Known<N>>,
     /// Source masks, with the number of shapes that each has.
     sources: KVec<(Key, Source<N>, u32)>,
-    /// The numbers of those in use, most specific first.
-    ranked: KVec<u32>,
+    /// The masks in use with their numbers, most specific first.
+    ranked: KVec<(Key, u32)>,
 }
 
 impl<const N: usize> Shapes<N> {
@@ -155,29 +153,15 @@ impl<const N: usize> Shapes<N> {
         self.known.get(number as usize)
     }
 
-    /// Where a mask stands among those in use, or belongs: behind those of equal rank, so that the one used first keeps
-    /// winning.
+    /// Where a mask stands among those in use, or belongs.
     fn rank(&self, mask: &Key) -> core::result::Result<usize, usize> {
-        let mask_of = |number: &u32| self.at(*number).map(|known| &known.mask);
-        let first = self
-            .ranked
-            .partition_point(|number| mask_of(number).is_some_and(|there| precedes(there, mask)));
-        let rest = self.ranked.get(first..).unwrap_or(&[]);
-        for (at, there) in (first..).zip(rest.iter().filter_map(mask_of)) {
-            if there == mask {
-                return Ok(at);
-            }
-            if precedes(mask, there) {
-                return Err(at);
-            }
-        }
-        Err(self.ranked.len())
+        insertion_point_by(&self.ranked, |(there, _)| there, mask)
     }
 
     /// The number of a mask that is in use.
     fn number(&self, mask: &Key) -> Option<u32> {
         let at = self.rank(mask).ok()?;
-        self.ranked.get(at).copied()
+        self.ranked.get(at).map(|(_, number)| *number)
     }
 
     /// The number of the mask, whether it is in use or not; a new one if it was never there.
@@ -239,7 +223,7 @@ impl<const N: usize> Shapes<N> {
         }
         let mut groups: KVec<Group<Members<N>, N>> = KVec::new();
         let mut last = None;
-        for number in self.ranked.iter() {
+        for (_, number) in self.ranked.iter() {
             let known = self.at(*number).ok_or(EINVAL)?;
             if last != Some(known.source) {
                 let (_, source, _) = *self.sources.get(known.source).ok_or(EINVAL)?;
@@ -262,13 +246,13 @@ impl<const N: usize> Shapes<N> {
     /// The shapes in use alone, with new numbers.
     fn renumbered(&self) -> Result<Self> {
         let mut fresh = Self::new(self.pack);
-        for number in self.ranked.iter() {
+        for (mask, number) in self.ranked.iter() {
             let old = self.at(*number).ok_or(EINVAL)?;
-            let number = fresh.known(&old.mask)?;
+            let number = fresh.known(mask)?;
             if let Some(known) = fresh.known.get_mut(number as usize) {
                 known.uses = old.uses;
             }
-            fresh.ranked.push(number, GFP_KERNEL)?;
+            fresh.ranked.push((*mask, number), GFP_KERNEL)?;
         }
         Ok(fresh)
     }
@@ -276,15 +260,6 @@ impl<const N: usize> Shapes<N> {
 
 /// The readers' side of an index.
 pub(super) type Published<const N: usize> = Arc<Rcu<Index<N>>>;
-
-/// The index of one family that there is for packets now.
-#[inline]
-pub(super) fn read<'g, const N: usize>(
-    published: &'g Published<N>,
-    guard: &'g Guard,
-) -> Option<&'g Index<N>> {
-    published.read(guard)
-}
 
 /// The writer's side, under the namespace's mutex.
 pub(super) struct IndexWriter<const N: usize> {
@@ -330,7 +305,8 @@ impl<const N: usize> IndexWriter<N> {
         self.shapes.tell(&hints, number, &selector.canonical())?;
         if let Err(at) = self.shapes.rank(selector.mask()) {
             self.shapes.ranked.reserve(1, GFP_KERNEL)?;
-            let inserted = self.shapes.ranked.insert_within_capacity(at, number);
+            let entry = (*selector.mask(), number);
+            let inserted = self.shapes.ranked.insert_within_capacity(at, entry);
             inserted.map_err(|_| ENOMEM)?;
             if let Err(e) = self.publish(&hints) {
                 let _ = self.shapes.ranked.remove(at);
@@ -349,7 +325,7 @@ impl<const N: usize> IndexWriter<N> {
         let Ok(at) = self.shapes.rank(mask) else {
             return;
         };
-        let Some(number) = self.shapes.ranked.get(at).copied() else {
+        let Some((_, number)) = self.shapes.ranked.get(at).copied() else {
             return;
         };
         self.len = self.len.saturating_sub(1);
@@ -360,7 +336,10 @@ impl<const N: usize> IndexWriter<N> {
         if let Some(hints) = self.hints.clone() {
             if self.publish(&hints).is_err() {
                 // Still published, hence still in use.
-                let _ = self.shapes.ranked.insert_within_capacity(at, number);
+                let _ = self
+                    .shapes
+                    .ranked
+                    .insert_within_capacity(at, (*mask, number));
             }
         }
     }

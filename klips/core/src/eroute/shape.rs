@@ -40,11 +40,25 @@ pub fn precedes(a: &Key, b: &Key) -> bool {
 ///
 /// The index to insert at, at most the length of the list.
 pub fn insertion_point(shapes: &[Key], mask: &Key) -> Result<usize, usize> {
-    for (i, shape) in shapes.iter().enumerate() {
-        if shape == mask {
+    insertion_point_by(shapes, |shape| shape, mask)
+}
+
+/// The same in a list of what has masks.
+///
+/// # Errors
+///
+/// As for [`insertion_point`].
+pub fn insertion_point_by<T>(
+    shapes: &[T],
+    mask_of: impl Fn(&T) -> &Key,
+    mask: &Key,
+) -> Result<usize, usize> {
+    let first = shapes.partition_point(|shape| precedes(mask_of(shape), mask));
+    for (i, shape) in shapes.iter().enumerate().skip(first) {
+        if mask_of(shape) == mask {
             return Ok(i);
         }
-        if precedes(mask, shape) {
+        if precedes(mask, mask_of(shape)) {
             return Err(i);
         }
     }
