@@ -81,7 +81,7 @@ impl Devices {
             return Err(EEXIST);
         }
         let dev = make()?;
-        match Rcu::prepare(dev.again()) {
+        match Rcu::prepare(dev.hold()) {
             Ok(prepared) => place.publish(Some(prepared), &self.yard),
             Err(e) => {
                 dev.remove(rtnl);

@@ -41,7 +41,7 @@ impl Waiting {
             let guard = rcu::read_lock();
             let mut devices = ns.devices.iter(&guard);
             let dev = devices.find(|dev| dev.port().ifindex() == self.ifindex);
-            dev.map(|dev| dev.again())
+            dev.map(|dev| dev.hold())
         };
         if let Some(dev) = dev {
             self.packet.resend(dev.port());

@@ -114,7 +114,7 @@ impl Tables {
         for number in 0..MAX_INTERFACES {
             let dev = {
                 let guard = rcu::read_lock();
-                self.devices.get(number, &guard).map(DeviceRef::again)
+                self.devices.get(number, &guard).map(|dev| dev.hold())
             };
             if let Some(dev) = dev {
                 f(&dev);
@@ -297,7 +297,7 @@ impl Instance {
     pub(crate) fn unplumb(&self, n: u32, rtnl: &Rtnl) -> Result {
         let dev = {
             let guard = rcu::read_lock();
-            self.devices.get(n, &guard).ok_or(ENOENT)?.again()
+            self.devices.get(n, &guard).ok_or(ENOENT)?.hold()
         };
         device::remove(&dev, rtnl);
         Ok(())

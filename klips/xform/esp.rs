@@ -136,9 +136,9 @@ impl Esp {
     /// The IV for packet `seq`.
     ///
     /// A counter mode must never see an IV twice under one key: it gets the sequence number, which an SA gives out once
-    /// (it is taken under the SA's lock and ends at 2^32 - 1, or at 2^64 - 1), counted from a random number, so that an SA that is made
-    /// again with an old key does not begin where the old one did. CBC must see IVs that nobody can predict (RFC 3602
-    /// section 2): random.
+    /// (it is taken under the SA's lock and ends at 2^32 - 1, or at 2^64 - 1), counted from a random number, so that an SA
+    /// that is made again with an old key does not begin where the old one did. CBC must see IVs that nobody can predict
+    /// (RFC 3602 section 2): random.
     fn iv(&self, sa: &Sa, seq: u64) -> [u8; MAX_IV] {
         let mut iv = [0u8; MAX_IV];
         if self.suite.counts_ivs {

@@ -373,11 +373,6 @@ impl<T: Driver> DeviceRef<T> {
         // SAFETY: By the contract of `complete` the device is ours to free.
         .inspect_err(|_| unsafe { raw::free_netdev(dev) })
     }
-
-    /// Another reference to the same device.
-    pub(crate) fn again(&self) -> Self {
-        self.hold()
-    }
 }
 
 impl<T: Driver> Deref for DeviceRef<T> {
