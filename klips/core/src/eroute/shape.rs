@@ -53,16 +53,17 @@ pub fn insertion_point_by<T>(
     mask_of: impl Fn(&T) -> &Key,
     mask: &Key,
 ) -> Result<usize, usize> {
-    let first = shapes.partition_point(|shape| precedes(mask_of(shape), mask));
-    for (i, shape) in shapes.iter().enumerate().skip(first) {
-        if mask_of(shape) == mask {
-            return Ok(i);
+    let mut at: usize = 0;
+    while let Some(there) = shapes.get(at).map(&mask_of) {
+        if there == mask {
+            return Ok(at);
         }
-        if precedes(mask, mask_of(shape)) {
-            return Err(i);
+        if precedes(mask, there) {
+            break;
         }
+        at = at.saturating_add(1);
     }
-    Err(shapes.len())
+    Err(at)
 }
 
 /// Finds what `probe` returns for the first of the `shapes` under which there is an entry for `packet`.
