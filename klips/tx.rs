@@ -7,16 +7,15 @@
 
 mod later;
 mod mtu;
+pub(crate) mod policy;
 mod shunt;
 
 use crate::{
     device::{Attachment, IpsecDev},
-    eroute::Eroute,
     error::Discard,
     instance::Instance,
     kapi::net::{
         dev::Device,
-        route,
         skbuff::{Packet, Skb},
     },
     sadb::{sa::Sa, Bundle, Sadb},
@@ -30,7 +29,7 @@ use kernel::sync::{
 };
 use klips_core::{
     addr::Family,
-    eroute::{bypass, is_ike_or_ipsec, Key, Verdict},
+    eroute::{Key, Verdict},
     plan::{self, Plan, Step},
     said::Said,
     wire::{
@@ -40,6 +39,7 @@ use klips_core::{
     },
 };
 use mtu::Way;
+use policy::Decision;
 
 const TCP: u8 = 6;
 const ICMP_UNREACHABLE: u8 = 3;
@@ -86,14 +86,6 @@ struct Progress {
     left: usize,
     /// What tunnels show.
     outer: Outer,
-}
-
-/// What the policy says about a packet.
-enum Decision<'g> {
-    /// It leaves in clear, whatever the eroutes say.
-    Bypass,
-    /// An eroute says what to do.
-    Eroute(&'g Arc<Eroute>),
 }
 
 /// What holds for one packet on its way out.
@@ -155,19 +147,14 @@ impl<'g> Outbound<'g> {
         Err(Discard::TxHeld)
     }
 
-    /// What the eroute table says. No eroute means drop; this host's own key management and IPsec get through.
+    /// What the policies say. None means drop.
     fn decide(&self, flow: &Flow) -> Result<Decision<'g>, Discard> {
-        let eroute = self.ns.eroutes.lookup(&Key::from_flow(flow), self.guard);
-        if is_ike_or_ipsec(flow) {
-            let local = route::is_local(self.dev.port().net(), &flow.src);
-            let said_dst = eroute.map(|eroute| eroute.spec.said.dst);
-            if bypass(flow, said_dst.as_ref(), local) {
-                return Ok(Decision::Bypass);
-            }
+        let net = self.dev.port().net();
+        let decision = policy::decide(self.ns, net, flow, self.guard).ok_or(Discard::TxNoEroute)?;
+        if let Decision::Eroute(eroute) = decision {
+            eroute.hit();
         }
-        let eroute = eroute.ok_or(Discard::TxNoEroute)?;
-        eroute.hit();
-        Ok(Decision::Eroute(eroute))
+        Ok(decision)
     }
 
     /// Sends the packet as it is. The classic module looks its route up without a source.
