@@ -262,7 +262,7 @@ impl PerNet for Instance {
             let mut control = self.control.lock();
             let lost = control.eroutes.clear();
             self.evict(lost);
-            control.sadb.flush(None);
+            control.sadb.flush(|_| true);
         }
         self.events.flush();
         self.yard.flush();

@@ -56,6 +56,10 @@ module! {
             default: 2,
             description: "ipsecN devices made in each network namespace (0 to 64, default 2)",
         },
+        pfkey_dialect: u32 {
+            default: 0,
+            description: "PF_KEY sockets that have not shown their dialect are answered in: 0 whatever suits most (that of Linux), 1 that of Linux, 2 that of KLIPS; initial value of the sysctl net.ipsec.pfkey_dialect",
+        },
     },
 }
 
@@ -80,6 +84,12 @@ mod params {
         // A reference or a value, depending on the kernel's version; this takes both.
         let value = super::module_parameters::interfaces.value();
         u32::clone(&value).min(MAX_INTERFACES)
+    }
+
+    /// What the sysctl `pfkey_dialect` begins with.
+    pub(crate) fn pfkey_dialect() -> i32 {
+        let value = super::module_parameters::pfkey_dialect.value();
+        i32::try_from(u32::clone(&value).min(2)).unwrap_or(0)
     }
 }
 

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! PF_KEYv2 (RFC 2367), the KLIPS dialect: how key daemons and tools change the tables.
+//! PF_KEYv2 (RFC 2367): how key daemons and tools change the tables.
+//!
+//! One socket family speaks two dialects, that of KLIPS and that of Linux ([`linux`]); each request is told apart by what
+//! it contains, and each listener hears its own.
 //!
 //! A message is checked, parsed, handled and answered before `write` returns, under the namespace's mutex: what a
 //! listener hears is the order in which things happened.
+//!
+//! In the dialect of KLIPS:
 //!
 //! | message | handler | who hears the answer |
 //! |---|---|---|
@@ -13,48 +18,58 @@
 //! | ADDFLOW, DELFLOW | [`flows`] | every socket |
 //! | REGISTER | [`register`] | sockets registered for the satype |
 //! | EXPIRE | here | every socket |
+//!
+//! "Every socket" is every one that speaks the dialect.
 
+mod dump;
 mod exempt;
 mod flows;
 mod groups;
+mod kernel_says;
+mod linux;
 mod plumb;
 mod register;
 mod sas;
 mod socket;
+mod told;
 
 pub(crate) use exempt::Exempt;
+pub(crate) use kernel_says::{acquire, expire, new_mapping};
 pub(crate) use socket::{Listeners, PfKey};
 
 use crate::sysctl::{klips_debug, Debug};
 use crate::{
-    eroute::Idents,
     error::{errno_of, error_of},
-    events::{Event, Moved},
     hold::Pair,
-    instance::{Control, Instance, Tables},
-    kapi::net::{netns, sock::Socket, Net},
+    instance::{Control, Instance},
+    kapi::{
+        crypto,
+        net::{netns, sock::Socket},
+    },
     sadb::sa::{Ident, Limit, Sa},
 };
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     pfkey::{
         self,
-        build::NoRoom,
+        build::{NoRoom, Origin},
         envelope::{self, Envelope},
         errno::Errno,
-        ext::{self, DebugMasks, Lifetime, SaInfo},
-        reply,
-        request::Request,
-        types::state,
+        ext::{self, DebugMasks, Lifetime, SaInfo, SarefPair},
+        linux::compose,
+        reply::{self, SaReport},
+        request::{NatT, Request},
+        tell::tell,
+        Speech,
     },
     sa::Lifetimes,
-    said::SaProto,
 };
-use socket::Audience;
+use socket::{Audience, Post};
+use told::Change;
 
 /// What a handler works with.
 struct Context<'a> {
-    net: &'a Net,
+    sock: &'a Socket<PfKey>,
     ns: &'a Instance,
     env: Envelope<'a>,
     control: &'a mut Control,
@@ -64,6 +79,8 @@ struct Context<'a> {
     lost: usize,
     /// Something has a deadline now.
     timed: bool,
+    /// What those who speak the other dialect should hear too.
+    change: Option<Change>,
 }
 
 /// The answer to a request: who hears it, and how long it is in the reply buffer.
@@ -87,28 +104,20 @@ impl Answer {
 
 /// Handles a message that was written to `sock`. Process context.
 ///
-/// A message that is not even well-formed ends in an errno alone; one that fails later is also answered in-band.
+/// A message that is not even well-formed ends in an errno alone.
 fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
     let env = envelope::check(bytes).map_err(|e| error_of(e.0))?;
     let ns = netns::instance_arc::<Instance>(sock.net()).ok_or(ENODEV)?;
+    let speech = {
+        let sockets = ns.sockets.lock();
+        sockets.show_request(bytes)?;
+        sockets.listen(sock, tell(&env), ns.sysctl.pfkey_dialect())
+    };
     let mut done = Aftermath::default();
-    let request = pfkey::parse(&env);
-    let errno = match &request {
-        // Devices come and go under RTNL, which comes before the mutex.
-        Ok(Request::PlumbIf(interface)) => Some(plumb::plumb(&ns, sock.net(), *interface)),
-        Ok(Request::UnplumbIf(interface)) => Some(plumb::unplumb(&ns, *interface)),
-        _ => None,
+    let result = match speech {
+        Speech::Klips => klips_message(&ns, sock, env, &mut done),
+        Speech::Linux => linux::message(&ns, sock, env, &mut done),
     };
-    let registration = match &request {
-        Ok(Request::Register { satype }) => Some(register::prepare(*satype)),
-        _ => None,
-    };
-    let work = match (errno, &registration) {
-        (Some(errno), _) => Ok(Work::Echo(errno.err())),
-        (None, Some(registration)) => Ok(Work::Register(registration)),
-        (None, None) => request.as_ref().map(Work::Tables).map_err(|e| *e),
-    };
-    let result = answer(&ns, sock, env, work, &mut done);
     ns.evict(done.lost);
     if done.timed {
         ns.wake();
@@ -117,14 +126,34 @@ fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
     result
 }
 
-/// What a request is to the tables.
-enum Work<'a> {
-    /// It is about them.
-    Tables(&'a Request<'a>),
-    /// It is done, and echoed with its outcome.
-    Echo(Option<Errno>),
-    /// A socket subscribes.
-    Register(&'a register::Registration),
+/// Handles a request in the dialect of KLIPS. One that fails is answered in-band, and by the errno of `write` too.
+fn klips_message(
+    ns: &Arc<Instance>,
+    sock: &Socket<PfKey>,
+    env: Envelope<'_>,
+    done: &mut Aftermath,
+) -> Result {
+    let request = pfkey::parse(&env);
+    let errno = match &request {
+        // Devices come and go under RTNL, which comes before the mutex.
+        Ok(Request::PlumbIf(interface)) => Some(plumb::plumb(ns, sock.net(), *interface)),
+        Ok(Request::UnplumbIf(interface)) => Some(plumb::unplumb(ns, *interface)),
+        _ => None,
+    };
+    let registration = match &request {
+        Ok(Request::Register { satype }) => Some(register::prepare(*satype)),
+        _ => None,
+    };
+    answer(ns, sock, env, Speech::Klips, done, |context, buf| {
+        match (errno, &registration, &request) {
+            (Some(errno), _, _) => {
+                Answer::new(Audience::Sender, reply::echo(buf, &env, errno.err()))
+            }
+            (_, Some(registration), _) => register::register(context, registration, buf),
+            (_, _, Ok(request)) => handle(context, request, buf),
+            (_, _, Err(errno)) => Err(*errno),
+        }
+    })
 }
 
 /// What is left to do when no lock is held any more.
@@ -135,38 +164,34 @@ struct Aftermath {
     timed: bool,
 }
 
-/// Handles and answers under the mutex.
+/// Has a request handled under the mutex, and answers it in its own dialect.
 fn answer(
     ns: &Instance,
     sock: &Socket<PfKey>,
     env: Envelope<'_>,
-    work: core::result::Result<Work<'_>, Errno>,
+    speech: Speech,
     done: &mut Aftermath,
+    handle: impl FnOnce(&mut Context<'_>, &mut [u8]) -> Outcome,
 ) -> Result {
     let mut control = ns.control.lock();
     let mut buf = core::mem::take(&mut control.reply);
-    let outcome = work.and_then(|work| match work {
-        Work::Echo(errno) => Answer::new(Audience::Sender, reply::echo(&mut buf, &env, errno)),
-        Work::Register(request) => register::register(sock, &env, request, &mut buf),
-        Work::Tables(request) => {
-            let mut context = Context {
-                net: sock.net(),
-                ns,
-                env,
-                control: &mut control,
-                released: Pair::default(),
-                lost: 0,
-                timed: false,
-            };
-            let outcome = handle(&mut context, request, &mut buf);
-            *done = Aftermath {
-                released: context.released,
-                lost: context.lost,
-                timed: context.timed,
-            };
-            outcome
-        }
-    });
+    let mut context = Context {
+        sock,
+        ns,
+        env,
+        control: &mut control,
+        released: Pair::default(),
+        lost: 0,
+        timed: false,
+        change: None,
+    };
+    let outcome = handle(&mut context, &mut buf);
+    let change = context.change.take();
+    *done = Aftermath {
+        released: context.released,
+        lost: context.lost,
+        timed: context.timed,
+    };
     klips_debug!(
         ns,
         Pfkey,
@@ -176,25 +201,45 @@ fn answer(
         env.header().pid.get(),
         outcome.as_ref().err().map_or(0, |e| e.code())
     );
-    let sockets = ns.sockets.lock();
-    let result = match outcome {
-        Ok(answer) => {
-            if let Some(message) = buf.get(..answer.len) {
-                sockets.send(message, &answer.audience, Some(sock));
-            }
-            Ok(())
+    let result = reply_to(ns, sock, &env, speech, outcome, &mut buf);
+    if let Some(change) = change {
+        change.tell(ns, speech.other(), Origin::of(env.header()), &mut buf);
+    }
+    ns.count_listeners(&ns.sockets.lock());
+    control.reply = buf;
+    result
+}
+
+/// Sends the answer; the result is that of `write`.
+fn reply_to(
+    ns: &Instance,
+    sock: &Socket<PfKey>,
+    env: &Envelope<'_>,
+    speech: Speech,
+    outcome: Outcome,
+    buf: &mut [u8],
+) -> Result {
+    let (message, audience, result) = match (outcome, speech) {
+        (Ok(answer), _) => (buf.get_mut(..answer.len), answer.audience, Ok(())),
+        (Err(errno), Speech::Klips) => {
+            let len = reply::error(buf, env.header(), errno).map_or(0, <[u8]>::len);
+            (buf.get_mut(..len), Audience::All, Err(error_of(errno)))
         }
-        Err(errno) => {
-            if let Ok(message) = reply::error(&mut buf, env.header(), errno) {
-                sockets.send(message, &Audience::All, None);
-            }
-            Err(error_of(errno))
+        (Err(errno), Speech::Linux) => {
+            let len = compose::error(buf, env.header(), errno).map_or(0, <[u8]>::len);
+            (buf.get_mut(..len), Audience::Sender, Ok(()))
         }
     };
-    ns.traps
-        .set_listeners(sockets.listeners(SaProto::Esp.satype()));
-    drop(sockets);
-    control.reply = buf;
+    if let Some(message) = message {
+        ns.post(&Post {
+            speech,
+            message,
+            audience,
+            sender: Some(sock),
+        });
+        // It may have held keys.
+        crypto::wipe(message);
+    }
     result
 }
 
@@ -307,93 +352,33 @@ fn limits(life: &Lifetimes, limit: Limit) -> Lifetime {
     }
 }
 
-/// Tells every socket that an SA exceeded a limit; one that exceeded a hard one is removed with its group.
-pub(crate) fn expire(tables: &Tables, control: &mut Control, event: &Event) {
-    let sa = &event.sa;
-    let there = control.sadb.get(&sa.said());
-    if !there.is_some_and(|there| Arc::ptr_eq(&there, sa)) {
-        // Replaced or deleted meanwhile.
-        return;
-    }
-    let mut buf = core::mem::take(&mut control.reply);
+/// An SA as replies describe it.
+fn report<'a>(sa: &'a Sa) -> SaReport<'a> {
     let life = sa.hot(|hot| hot.life);
-    let limit = match event.limit {
-        Limit::Soft => reply::Limit::Soft(limits(&life, Limit::Soft)),
-        Limit::Hard => reply::Limit::Hard(limits(&life, Limit::Hard)),
-    };
-    // By now the SA may be further than what is reported.
-    let told = SaInfo {
-        state: match event.limit {
-            Limit::Soft => state::DYING,
-            Limit::Hard => state::DEAD,
+    let some = |l: ext::Lifetime| (l != ext::Lifetime::default()).then_some(l);
+    let (sport, dport) = sa.nat_ports();
+    let natted = sa.fixed.nat_kind != 0;
+    SaReport {
+        sa: info(sa),
+        src: sa.fixed.src,
+        dst: sa.said().dst,
+        proxy: sa.fixed.proxy,
+        current: Some(current(&life)),
+        hard: some(limits(&life, Limit::Hard)),
+        soft: some(limits(&life, Limit::Soft)),
+        ident_src: lent_ident(sa.fixed.ident_src.as_ref()),
+        ident_dst: lent_ident(sa.fixed.ident_dst.as_ref()),
+        nat_t: NatT {
+            kind: natted.then_some(sa.fixed.nat_kind),
+            sport: natted.then_some(sport),
+            dport: natted.then_some(dport),
+            oa: sa.fixed.nat_oa,
         },
-        ..info(sa)
-    };
-    let message = reply::expire(
-        &mut buf,
-        tables.next_seq(),
-        &sa.said(),
-        sa.fixed.src,
-        &told,
-        &current(&life),
-        &limit,
-    );
-    if let Ok(message) = message {
-        tables.sockets.lock().send(message, &Audience::All, None);
+        saref: Some(SarefPair {
+            me: sa.fixed.saref,
+            him: sa.fixed.refhim,
+        }),
     }
-    control.reply = buf;
-    if event.limit == Limit::Hard {
-        control.sadb.remove_group(&sa.said());
-    }
-}
-
-/// Tells key daemons that the peer of an SA was heard from another port.
-pub(crate) fn new_mapping(tables: &Tables, control: &mut Control, moved: &Moved) {
-    let sa = &moved.sa;
-    let there = control.sadb.get(&sa.said());
-    if !there.is_some_and(|there| Arc::ptr_eq(&there, sa)) {
-        return;
-    }
-    let mut buf = core::mem::take(&mut control.reply);
-    let end = |port| ext::Endpoint {
-        addr: sa.fixed.src,
-        port,
-        proto: 0,
-    };
-    let (old, new) = (end(sa.nat_ports().0), end(moved.port));
-    let message = reply::new_mapping(&mut buf, tables.next_seq(), sa.said().spi, &old, &new);
-    if let Ok(message) = message {
-        let audience = Audience::Registered(SaProto::Esp.satype());
-        tables.sockets.lock().send(message, &audience, None);
-    }
-    control.reply = buf;
-}
-
-/// Asks key daemons for SAs, as the packet that sprang a trap wants them. Returns how many heard it.
-pub(crate) fn acquire(
-    tables: &Tables,
-    control: &mut Control,
-    src: &ext::Endpoint,
-    dst: &ext::Endpoint,
-    idents: Option<&Idents>,
-) -> usize {
-    let mut buf = core::mem::take(&mut control.reply);
-    let ident_src = lent_ident(idents.and_then(|i| i.src.as_ref()));
-    let ident_dst = lent_ident(idents.and_then(|i| i.dst.as_ref()));
-    let message = reply::acquire(
-        &mut buf,
-        tables.next_seq(),
-        src,
-        dst,
-        ident_src.as_ref(),
-        ident_dst.as_ref(),
-    );
-    let audience = Audience::Registered(SaProto::Esp.satype());
-    let heard = message.map_or(0, |message| {
-        tables.sockets.lock().send(message, &audience, None)
-    });
-    control.reply = buf;
-    heard
 }
 
 /// `?` for kernel errors in handlers.

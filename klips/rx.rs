@@ -33,7 +33,7 @@ use core::net::IpAddr;
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
     addr::Family,
-    pfkey::types::natt_type,
+    pfkey::{linux::Mode, types::natt_type},
     said::{SaProto, Said},
     wire::{
         ah::AhHeader,
@@ -174,8 +174,12 @@ impl<'g> Inbound<'g> {
         let view = &at.view;
         let next = skip_optional(sa.next.read(self.guard), next_header, view, self.guard);
         if ipip::is_tunnelled(next_header) {
+            let next = next.or(sa.tunnel());
             let len = self.leave_tunnel(next, view, next_header, packet)?;
             return Ok(Onward::Delivered(len));
+        }
+        if sa.mode() == Some(Mode::Tunnel) {
+            return Err(Discard::RxIncompletePolicy);
         }
         match (next_header, next) {
             (ESP | AH | COMP, _) => {

@@ -15,7 +15,10 @@ use kernel::{
     rbtree::{RBTree, RBTreeNode},
     sync::{rcu::Guard, Arc},
 };
-use klips_core::said::{SaProto, Said};
+use klips_core::{
+    pfkey::linux::Mode,
+    said::Said,
+};
 use sa::{Policy, Sa};
 
 /// The most SAs that a packet goes through.
@@ -34,12 +37,16 @@ impl Sadb {
         self.0.get(said, guard)
     }
 
-    /// `sa` and those that follow it in its group; `None` if there are more than a packet can take.
+    /// `sa` and those that follow it in its group, or its own tunnel and `sa`; `None` if there are more than a packet can
+    /// take.
     #[inline]
     pub(crate) fn bundle<'g>(sa: &'g Arc<Sa>, guard: &'g Guard) -> Option<Bundle<'g>> {
         let mut bundle = Bundle::new();
         let mut at = Some(sa);
         while let Some(sa) = at {
+            if let Some(tunnel) = sa.tunnel().filter(|_| sa.mode() == Some(Mode::Tunnel)) {
+                bundle.push(tunnel).ok()?;
+            }
             bundle.push(sa).ok()?;
             at = sa.next.read(guard);
         }
@@ -286,23 +293,28 @@ impl SadbWriter {
         sa.set_prev(None);
     }
 
-    /// Removes every SA of `proto`, or all; an SA takes its group with it.
-    pub(crate) fn flush(&mut self, proto: Option<SaProto>) {
-        let mut last = None;
+    /// Removes every SA that `wanted` says yes to; an SA takes its group with it. Returns how many were met.
+    pub(crate) fn flush(&mut self, wanted: impl Fn(&Sa) -> bool) -> usize {
+        let (mut last, mut met) = (None, 0);
         while let Some(place) = self.next_place(last.as_ref()) {
             last = Some(place);
-            let said = self.listing.get(&place).map(|listed| listed.sa.said());
-            if let Some(said) = said.filter(|said| proto.is_none_or(|p| p == said.proto)) {
-                self.remove_group(&said);
+            let sa = self.at(&place).filter(|sa| wanted(sa));
+            if let Some(sa) = sa {
+                self.remove_group(&sa.said());
+                met += 1;
             }
         }
+        met
     }
 
     /// Links `first` to `second`: packets meet `second` next.
     ///
     /// `EEXIST`: `first` has a successor, `second` a predecessor, or they would form a ring. `EINVAL`: the group would be
-    /// larger than packets can take.
+    /// larger than packets can take, or one of them is of the Linux dialect, where SAs stand alone.
     pub(crate) fn link(&mut self, first: &Arc<Sa>, second: &Arc<Sa>) -> Result {
+        if first.is_linux() || second.is_linux() {
+            return Err(EINVAL);
+        }
         if first.next.is_some()
             || second.prev().is_some()
             || Arc::ptr_eq(&self.head_of(first), second)

@@ -14,6 +14,7 @@ use kernel::{
     str::CStr,
     sync::{Arc, Mutex},
 };
+use klips_core::pfkey::Speech;
 
 /// How many switches there are.
 pub(crate) const COUNT: usize = DEBUG + Debug::COUNT;
@@ -28,6 +29,7 @@ const NAMES: [&CStr; COUNT] = [
     c"acquire_rate",
     c"async_crypto",
     c"df",
+    c"pfkey_dialect",
     c"debug_tunnel",
     c"debug_xform",
     c"debug_eroute",
@@ -43,7 +45,7 @@ const NAMES: [&CStr; COUNT] = [
     c"debug_netlink",
 ];
 const DEFAULTS: [i32; COUNT] = [
-    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
 const ICMP: usize = 0;
 const INBOUND_POLICY_CHECK: usize = 1;
@@ -54,7 +56,8 @@ const HOLD_LIFETIME: usize = 5;
 const ACQUIRE_RATE: usize = 6;
 const ASYNC_CRYPTO: usize = 7;
 const DF: usize = 8;
-const DEBUG: usize = 9;
+const PFKEY_DIALECT: usize = 9;
+const DEBUG: usize = 10;
 
 /// What may be talked about in the kernel log, in the order of the sysctls. The first nine are `klipsdebug`'s.
 ///
@@ -125,7 +128,11 @@ impl Switches {
             values: DEFAULTS.map(AtomicI32::new),
             talking <- new_mutex!(Vote::none(), "klips_talking"),
         });
-        Ok(Self(Arc::pin_init(values, GFP_KERNEL)?))
+        let this = Self(Arc::pin_init(values, GFP_KERNEL)?);
+        if let Some(dialect) = this.0.values.get(PFKEY_DIALECT) {
+            dialect.store(crate::params::pfkey_dialect(), Relaxed);
+        }
+        Ok(this)
     }
 
     /// Makes the files. Process context.
@@ -187,6 +194,14 @@ impl Switches {
             0 => OuterDf::Clear,
             1 => OuterDf::Set,
             _ => OuterDf::Copy,
+        }
+    }
+
+    /// The dialect of PF_KEY in which sockets are answered that have not shown theirs.
+    pub(crate) fn pfkey_dialect(&self) -> Speech {
+        match self.get(PFKEY_DIALECT) {
+            2 => Speech::Klips,
+            _ => Speech::Linux,
         }
     }
 

@@ -73,6 +73,11 @@ impl Secret {
         self.0[..] == other.0[..]
     }
 
+    /// The secret itself, for those who may know it.
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Appends bytes; fails rather than grow, which would leave a copy behind.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result {
         if bytes.len() > self.0.capacity().saturating_sub(self.0.len()) {

@@ -133,6 +133,7 @@ void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool 
 void klips_sock_hold(struct sock *sk);
 void klips_sock_put(struct sock *sk);
 struct net *klips_sock_net(const struct sock *sk);
+u32 klips_sock_thirds_full(const struct sock *sk);
 void klips_sock_orphan(struct sock *sk);
 void klips_sock_purge(struct sock *sk);
 int klips_sock_error(struct sock *sk);
@@ -149,6 +150,7 @@ void klips_init_delayed_work(struct delayed_work *work, work_func_t fn);
 void klips_schedule_now(struct delayed_work *work);
 void klips_schedule_in(struct delayed_work *work, unsigned int secs);
 u64 klips_uptime_secs(void);
+u64 klips_wall_secs(void);
 void klips_local_bh_disable(void);
 void klips_local_bh_enable(void);
 

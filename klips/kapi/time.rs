@@ -12,3 +12,9 @@ pub(crate) fn uptime_secs() -> u64 {
     // SAFETY: No requirement.
     unsafe { raw::klips_uptime_secs() }.max(1)
 }
+
+/// Seconds since 1970 by the wall clock. Any context.
+pub(crate) fn wall_secs() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { raw::klips_wall_secs() }
+}

@@ -3,22 +3,23 @@
 //! GETSPI, ADD, UPDATE, DELETE, GET and FLUSH.
 
 use super::{
-    current, info, lent_ident, limits, own_ident, Answer, Audience, Context, InBand, Outcome,
+    info, own_ident, report, told::Change, Answer, Audience, Context, InBand, Outcome,
 };
 use crate::{
     algorithms,
     kapi::{crypto, net::route, time},
-    sadb::sa::{Blueprint, Limit, Sa},
+    sadb::sa::{Blueprint, Sa},
     sysctl::klips_debug,
     xform::{ah::Ah, comp::Comp, esp::Esp, Xform},
 };
+use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     pfkey::{
         errno::Errno,
         ext::{self, SarefPair, SpiRange},
-        reply::{self, SaReport},
-        request::{FlushScope, GetSpi, NatT, SaParams, SaRef},
+        reply,
+        request::{FlushScope, GetSpi, SaParams, SaRef},
         types::flags,
     },
     sa::{
@@ -36,7 +37,8 @@ const TRIES: u32 = 4096;
 const SMALL_RANGE: u32 = 65536;
 
 pub(super) fn get_spi(context: &mut Context<'_>, request: &GetSpi, buf: &mut [u8]) -> Outcome {
-    let spi = free_spi(context, request).ok_or(Errno::Eexist)?;
+    let spi =
+        free_spi(context, request.dst, request.proto, request.range).ok_or(Errno::Eexist)?;
     let said = Said {
         dst: request.dst,
         spi,
@@ -48,13 +50,19 @@ pub(super) fn get_spi(context: &mut Context<'_>, request: &GetSpi, buf: &mut [u8
         proxy: request.proxy,
         ..larval(context, said)
     };
-    let sa = Sa::new(blueprint).in_band()?;
-    context.control.sadb.insert(sa.clone()).in_band()?;
-    watch(context, &sa);
+    let sa = insert(context, blueprint)?;
     Answer::new(
         Audience::All,
         reply::get_spi(buf, context.env.header(), request, &info(&sa)),
     )
+}
+
+/// Makes an SA whose name is free.
+pub(super) fn insert(context: &mut Context<'_>, blueprint: Blueprint) -> Done<Arc<Sa>> {
+    let sa = Sa::new(blueprint).in_band()?;
+    context.control.sadb.insert(sa.clone()).in_band()?;
+    watch(context, &sa);
+    Ok(sa)
 }
 
 /// Has time watched over an SA that it can end.
@@ -72,13 +80,18 @@ fn watch(context: &mut Context<'_>, sa: &Arc<Sa>) {
 }
 
 /// An SPI of the range that no SA has.
-fn free_spi(context: &Context<'_>, request: &GetSpi) -> Option<u32> {
-    let SpiRange { min, max } = request.range;
+pub(super) fn free_spi(
+    context: &Context<'_>,
+    dst: IpAddr,
+    proto: SaProto,
+    range: SpiRange,
+) -> Option<u32> {
+    let SpiRange { min, max } = range;
     let is_free = |spi: &u32| {
         let said = Said {
-            dst: request.dst,
+            dst,
             spi: *spi,
-            proto: request.proto,
+            proto,
         };
         context.control.sadb.get(&said).is_none()
     };
@@ -98,8 +111,9 @@ fn free_spi(context: &Context<'_>, request: &GetSpi) -> Option<u32> {
         .find(is_free)
 }
 
-fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
-    let inbound = route::is_local(context.net, &said.dst);
+/// A larval SA.
+pub(super) fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
+    let inbound = route::is_local(context.sock.net(), &said.dst);
     Blueprint {
         said,
         src: Said::any(&said.dst),
@@ -123,6 +137,7 @@ fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
         nat_dport: 0,
         nat_oa: None,
         xform: Xform::None,
+        linux: None,
     }
 }
 
@@ -208,7 +223,7 @@ fn lifetimes(params: &SaParams<'_>, now: u64) -> Lifetimes {
 }
 
 /// Everything that ADD and UPDATE say about an SA. Fails before anything is changed.
-fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint> {
+pub(super) fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint> {
     let base = larval(context, params.said);
     let extended = params.sa.flags & flags::ESN != 0;
     let has_numbers = matches!(params.said.proto, SaProto::Esp | SaProto::Ah);
@@ -249,43 +264,13 @@ fn blueprint(context: &mut Context<'_>, params: &SaParams<'_>) -> Done<Blueprint
     })
 }
 
-/// An SA as replies describe it.
-fn report<'a>(sa: &'a Sa) -> SaReport<'a> {
-    let life = sa.hot(|hot| hot.life);
-    let some = |l: ext::Lifetime| (l != ext::Lifetime::default()).then_some(l);
-    let (sport, dport) = sa.nat_ports();
-    let natted = sa.fixed.nat_kind != 0;
-    SaReport {
-        sa: info(sa),
-        src: sa.fixed.src,
-        dst: sa.said().dst,
-        proxy: sa.fixed.proxy,
-        current: Some(current(&life)),
-        hard: some(limits(&life, Limit::Hard)),
-        soft: some(limits(&life, Limit::Soft)),
-        ident_src: lent_ident(sa.fixed.ident_src.as_ref()),
-        ident_dst: lent_ident(sa.fixed.ident_dst.as_ref()),
-        nat_t: NatT {
-            kind: natted.then_some(sa.fixed.nat_kind),
-            sport: natted.then_some(sport),
-            dport: natted.then_some(dport),
-            oa: sa.fixed.nat_oa,
-        },
-        saref: Some(SarefPair {
-            me: sa.fixed.saref,
-            him: sa.fixed.refhim,
-        }),
-    }
-}
-
 pub(super) fn add(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut [u8]) -> Outcome {
     if context.control.sadb.get(&params.said).is_some() {
         return Err(Errno::Eexist);
     }
     let blueprint = blueprint(context, params)?;
-    let sa = Sa::new(blueprint).in_band()?;
-    context.control.sadb.insert(sa.clone()).in_band()?;
-    watch(context, &sa);
+    let sa = insert(context, blueprint)?;
+    context.change = Some(Change::Added(sa.clone()));
     Answer::new(
         Audience::All,
         reply::add(buf, context.env.header(), &report(&sa)),
@@ -304,9 +289,18 @@ pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut
             params.nat_t.dport.unwrap_or(0),
         );
         old
+    } else if old.is_linux() {
+        // What it is besides cannot be said here.
+        return Err(Errno::Einval);
     } else {
-        replace(context, params, &old)?
+        let mut blueprint = blueprint(context, params)?;
+        if params.saref.is_none() {
+            blueprint.saref = old.fixed.saref;
+            blueprint.refhim = old.fixed.refhim;
+        }
+        replace(context, blueprint, &old)?
     };
+    context.change = Some(Change::Updated(sa.clone()));
     Answer::new(
         Audience::All,
         reply::update(buf, context.env.header(), &report(&sa)),
@@ -314,13 +308,12 @@ pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut
 }
 
 /// Puts a new SA in the place of `old`; it was added when the old one was.
-fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<Arc<Sa>> {
-    let mut blueprint = blueprint(context, params)?;
+pub(super) fn replace(
+    context: &mut Context<'_>,
+    mut blueprint: Blueprint,
+    old: &Sa,
+) -> Done<Arc<Sa>> {
     blueprint.life.addtime.count = old.hot(|hot| hot.life.addtime.count);
-    if params.saref.is_none() {
-        blueprint.saref = old.fixed.saref;
-        blueprint.refhim = old.fixed.refhim;
-    }
     // The policy stays, and says whose it is.
     blueprint.flags |= old.flags() & (flags::INFLOW | flags::POLICYONLY);
     let sa = Sa::new(blueprint).in_band()?;
@@ -342,6 +335,7 @@ fn replace(context: &mut Context<'_>, params: &SaParams<'_>, old: &Sa) -> Done<A
 pub(super) fn delete(context: &mut Context<'_>, which: &SaRef, buf: &mut [u8]) -> Outcome {
     let sa = context.control.sadb.get(&which.said).ok_or(Errno::Esrch)?;
     context.control.sadb.remove_group(&which.said);
+    context.change = Some(Change::Deleted(sa.clone()));
     Answer::new(
         Audience::All,
         reply::delete(buf, context.env.header(), which, sa.fixed.saref),
@@ -356,11 +350,14 @@ pub(super) fn get(context: &mut Context<'_>, which: &SaRef, buf: &mut [u8]) -> O
     )
 }
 
+/// Removes SAs of this dialect; a daemon of the other one keeps its own.
 pub(super) fn flush(context: &mut Context<'_>, scope: &FlushScope, buf: &mut [u8]) -> Outcome {
-    match scope {
-        FlushScope::All => context.control.sadb.flush(None),
-        FlushScope::Proto(proto) => context.control.sadb.flush(Some(*proto)),
-        FlushScope::Nothing => {}
-    }
+    let wanted = |sa: &Sa| match scope {
+        _ if sa.is_linux() => false,
+        FlushScope::All => true,
+        FlushScope::Proto(proto) => *proto == sa.said().proto,
+        FlushScope::Nothing => false,
+    };
+    context.control.sadb.flush(wanted);
     Answer::new(Audience::All, reply::echo(buf, &context.env, None))
 }

@@ -7,7 +7,7 @@
 
 use crate::{
     error::Discard,
-    kapi::{lock::BhLock, rcu::Rcu, rcu_map::Keyed, time},
+    kapi::{crypto::Secret, lock::BhLock, rcu::Rcu, rcu_map::Keyed, time},
     xform::Xform,
 };
 use core::{
@@ -18,7 +18,7 @@ use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     addr::{addr_bits, Family},
     eroute::Key,
-    pfkey::types::natt_type,
+    pfkey::{linux::Mode, types::natt_type},
     sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State},
     said::Said,
     text::NatEncap,
@@ -75,6 +75,20 @@ pub(crate) struct Hot {
     pub(crate) iv: [u8; 16],
 }
 
+/// What the Linux dialect says of an SA besides what KLIPS's says.
+pub(crate) struct LinuxPart {
+    /// Its mode.
+    pub(crate) mode: Mode,
+    /// Which policies it is for, 0 for any.
+    pub(crate) reqid: u32,
+    /// Authentication key, for who may read it.
+    pub(crate) auth_key: Secret,
+    /// Encryption key.
+    pub(crate) enc_key: Secret,
+    /// The tunnel around what it protects, in no table of its own; there is none in transport mode.
+    pub(crate) tunnel: Option<Arc<Sa>>,
+}
+
 /// What an SA is made from.
 pub(crate) struct Blueprint {
     pub(crate) said: Said,
@@ -100,6 +114,8 @@ pub(crate) struct Blueprint {
     pub(crate) nat_dport: u16,
     pub(crate) nat_oa: Option<IpAddr>,
     pub(crate) xform: Xform,
+    /// `None`: made in the dialect of KLIPS.
+    pub(crate) linux: Option<LinuxPart>,
 }
 
 /// A security association.
@@ -175,6 +191,30 @@ impl Sa {
     #[inline]
     pub(crate) fn said(&self) -> Said {
         self.fixed.said
+    }
+
+    /// Whether it was made in the Linux dialect: it stands alone, whereas those of KLIPS form groups.
+    #[inline]
+    pub(crate) fn is_linux(&self) -> bool {
+        self.fixed.linux.is_some()
+    }
+
+    /// Its mode, if it was made in the Linux dialect.
+    #[inline]
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        self.fixed.linux.as_ref().map(|linux| linux.mode)
+    }
+
+    /// Which policies it is for, 0 for any.
+    #[inline]
+    pub(crate) fn reqid(&self) -> u32 {
+        self.fixed.linux.as_ref().map_or(0, |linux| linux.reqid)
+    }
+
+    /// The tunnel of its own that packets may be in.
+    #[inline]
+    pub(crate) fn tunnel(&self) -> Option<&Arc<Self>> {
+        self.fixed.linux.as_ref()?.tunnel.as_ref()
     }
 
     /// Its state.

@@ -4,7 +4,7 @@
 //!
 //! RFC 2367 defines the frame; KLIPS adds message types 13..=19 and extensions 18..=32 of its own; what differs between
 //! dialects is kept in the tables of [`dialect`]. The dialect of Linux's af_key uses the same numbers for other things:
-//! with the feature `linux`, the module of that name speaks it.
+//! [`linux`] speaks it, and [`tell`] tells the two apart.
 //!
 //! The way of a request through this module:
 //!
@@ -27,12 +27,12 @@ pub mod envelope;
 pub mod errno;
 pub mod ext;
 pub mod layout;
-#[cfg(feature = "linux")]
 pub mod linux;
 pub mod parse;
 pub mod reply;
 pub mod request;
 pub mod sockopt;
+pub mod tell;
 pub mod types;
 pub mod walk;
 
@@ -47,6 +47,7 @@ pub use self::ext::Ext;
 pub use self::layout::Header;
 pub use self::parse::parse;
 pub use self::request::Request;
+pub use self::tell::Speech;
 pub use self::types::{ExtType, MsgType};
 pub use self::walk::{Extensions, Malformed, RawExt};
 

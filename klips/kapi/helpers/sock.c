@@ -19,6 +19,14 @@ struct net *klips_sock_net(const struct sock *sk)
 	return sock_net(sk);
 }
 
+u32 klips_sock_thirds_full(const struct sock *sk)
+{
+	u64 used = atomic_read(&sk->sk_rmem_alloc);
+	u64 room = max(READ_ONCE(sk->sk_rcvbuf), 1);
+
+	return div64_u64(3 * used, room);
+}
+
 void klips_sock_orphan(struct sock *sk)
 {
 	sock_orphan(sk);

@@ -28,6 +28,11 @@ void klips_local_bh_enable(void)
 	local_bh_enable();
 }
 
+u64 klips_wall_secs(void)
+{
+	return ktime_get_real_seconds();
+}
+
 u64 klips_uptime_secs(void)
 {
 	return ktime_get_boottime_seconds();

@@ -25,6 +25,8 @@ pub(crate) trait KeySocket: Send + Sync + Default + Sized + 'static {
     fn open(sock: &Socket<Self>) -> Result;
     /// A message was written. Process context.
     fn message(sock: &Socket<Self>, message: &[u8]) -> Result;
+    /// The reader took a message, and there is room for others. Process context.
+    fn drained(sock: &Socket<Self>);
     /// The socket was closed. Process context.
     fn close(sock: &Socket<Self>);
 }
@@ -70,6 +72,12 @@ impl<T: KeySocket> Socket<T> {
     pub(crate) fn net(&self) -> &Net {
         // SAFETY: A socket holds its namespace.
         unsafe { Net::from_raw(raw::klips_sock_net(self.0.get())) }
+    }
+
+    /// How full the reader's queue is, in thirds; more than 3 if messages are refused.
+    pub(crate) fn thirds_full(&self) -> u32 {
+        // SAFETY: The socket is alive.
+        unsafe { raw::klips_sock_thirds_full(self.0.get()) }
     }
 
     /// A counted reference.
@@ -390,6 +398,9 @@ impl<T: KeySocket> Tables<T> {
             }
             let err = raw::klips_skb_copy_datagram(skb.as_ptr(), msg, copied as c_int);
             raw::skb_free_datagram((*sock).sk, skb.as_ptr());
+            if flags & raw::MSG_PEEK == 0 {
+                T::drained(Socket::from_raw((*sock).sk));
+            }
             match err {
                 0 if flags & raw::MSG_TRUNC != 0 => whole as c_int,
                 0 => copied as c_int,

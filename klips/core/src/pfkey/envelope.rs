@@ -6,7 +6,6 @@ use zerocopy::FromBytes;
 
 use super::errno::Errno;
 use super::layout::Header;
-use super::types::MsgType;
 use super::walk::Extensions;
 use super::{PF_KEY_V2, WORD};
 
@@ -14,11 +13,13 @@ use super::{PF_KEY_V2, WORD};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendError(pub Errno);
 
-/// A message with a sound header. Its extensions are unchecked.
+/// The highest number of a message, in any dialect.
+const TYPE_MAX: u8 = 24;
+
+/// A message with a sound header, of whichever dialect. Its extensions are unchecked.
 #[derive(Clone, Copy)]
 pub struct Envelope<'a> {
     header: Header,
-    kind: MsgType,
     bytes: &'a [u8],
     body: &'a [u8],
 }
@@ -38,11 +39,6 @@ impl<'a> Envelope<'a> {
         &self.header
     }
 
-    /// The message type.
-    pub const fn kind(&self) -> MsgType {
-        self.kind
-    }
-
     /// The whole message.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -59,13 +55,27 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Checks the header against the bytes written, in the order that decides between several errors.
+/// Checks what has been written to a socket.
 ///
 /// # Errors
 ///
 /// `EMSGSIZE` if the bytes are fewer than a header or not what the header's length says, `EINVAL` if version, reserved
 /// field or type are wrong. The error is for the writer alone: no reply is made from it.
 pub fn check(bytes: &[u8]) -> Result<Envelope<'_>, SendError> {
+    let envelope = open(bytes)?;
+    match envelope.header.reserved.get() {
+        0 => Ok(envelope),
+        _ => Err(SendError(Errno::Einval)),
+    }
+}
+
+/// Checks what a kernel has sent: as [`check`], but the field that RFC 2367 reserves may have anything. In the dialect of
+/// Linux, that of a policy counts its references.
+///
+/// # Errors
+///
+/// As for [`check`].
+pub fn open(bytes: &[u8]) -> Result<Envelope<'_>, SendError> {
     let (header, body) = Header::read_from_prefix(bytes).map_err(|_| SendError(Errno::Emsgsize))?;
     if header.version != PF_KEY_V2 {
         return Err(SendError(Errno::Einval));
@@ -73,13 +83,11 @@ pub fn check(bytes: &[u8]) -> Result<Envelope<'_>, SendError> {
     if usize::from(header.len.get()).checked_mul(WORD) != Some(bytes.len()) {
         return Err(SendError(Errno::Emsgsize));
     }
-    if header.reserved.get() != 0 {
+    if !matches!(header.kind, 1..=TYPE_MAX) {
         return Err(SendError(Errno::Einval));
     }
-    let kind = MsgType::from_number(header.kind).ok_or(SendError(Errno::Einval))?;
     Ok(Envelope {
         header,
-        kind,
         bytes,
         body,
     })

@@ -24,7 +24,6 @@ macro_rules! wire {
         )+
     };
 }
-#[cfg(feature = "linux")]
 pub(super) use wire;
 
 wire! {

@@ -5,8 +5,8 @@
 //! It shares the frame of RFC 2367 with the dialect of KLIPS, and nothing behind that: messages from 13 and extensions
 //! from 18 on mean other things, ports are in network byte order, and errors travel in messages alone.
 //!
-//! 1. [`Envelope::check`] decides whether the bytes are a request at all, [`Envelope::open`] the same of what a kernel
-//!    sends.
+//! 1. [`envelope::check`](super::envelope::check) decides whether the bytes are a request at all,
+//!    [`envelope::open`](super::envelope::open) the same of what a kernel sends.
 //! 2. [`Fields::collect`] makes values of all extensions, each at most once.
 //! 3. [`request()`] makes a [`Request`] of them, [`message()`] a [`Message`] of the other direction.
 //!
@@ -14,7 +14,6 @@
 
 pub mod build;
 pub mod compose;
-pub mod envelope;
 pub mod ext;
 pub mod fields;
 pub mod layout;
@@ -26,7 +25,6 @@ pub mod types;
 #[cfg(test)]
 mod tests;
 
-pub use self::envelope::Envelope;
 pub use self::ext::{
     Alg, Algorithms, Endpoint, Filter, KmAddress, Range, Sa2, SaInfo, SecurityContext,
 };

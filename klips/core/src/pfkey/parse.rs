@@ -25,11 +25,12 @@ use crate::said::{SaProto, Said};
 /// PCHANGE, once they are otherwise sound. ACQUIRE and NAT_T_NEW_MAPPING belong to the other direction and always end
 /// in `EINVAL`.
 pub fn parse<'a>(envelope: &Envelope<'a>) -> Result<Request<'a>, Errno> {
-    let rule = KLIPS.request(envelope.kind());
+    let kind = need(MsgType::from_number(envelope.header().kind))?;
+    let rule = KLIPS.request(kind);
     check_header(&KLIPS, &rule, envelope)?;
     let found = Found::collect(&rule, envelope)?;
     found.refuse_unprocessable()?;
-    match envelope.kind() {
+    match kind {
         MsgType::GetSpi => found.get_spi().map(Request::GetSpi),
         MsgType::Update => found.sa_params().map(Request::Update),
         MsgType::Add => found.sa_params().map(Request::Add),
@@ -61,7 +62,7 @@ fn check_header(dialect: &Dialect, rule: &Rule, envelope: &Envelope<'_>) -> Resu
         SatypeRule::Protocol => SaProto::from_satype(header.satype).is_some(),
     };
     // Key management reports a failed negotiation with an ACQUIRE that carries an errno.
-    let errno_fits = header.errno == 0 || envelope.kind() == MsgType::Acquire;
+    let errno_fits = header.errno == 0 || header.kind == MsgType::Acquire.number();
     if header.satype <= dialect.satype_max && satype_fits && errno_fits {
         Ok(())
     } else {

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use zerocopy::FromBytes;
 
 use super::types::Mode;
+use crate::addr::Family;
 use crate::pfkey::{layout, WORD};
 
 /// The SA extension.
@@ -110,6 +111,18 @@ pub struct Filter {
     pub dst: IpAddr,
     /// Bits of it that count.
     pub dst_len: u8,
+}
+
+impl Filter {
+    /// Whether an SA between these addresses is to be listed.
+    pub fn has(&self, src: &IpAddr, dst: &IpAddr) -> bool {
+        let within = |net: IpAddr, len, addr: &IpAddr| {
+            let family = Family::of(&net);
+            let mask = family.mask(len);
+            family == Family::of(addr) && crate::addr::addr_bits(&net) & mask == crate::addr::addr_bits(addr) & mask
+        };
+        within(self.src, self.src_len, src) && within(self.dst, self.dst_len, dst)
+    }
 }
 
 /// An algorithm that there is.

@@ -2,12 +2,12 @@
 
 //! What a kernel says: answers and notifications.
 
-use super::envelope::Envelope;
 use super::ext::{Algorithms, Endpoint};
 use super::fields::Fields;
 use super::policy::Policy;
 use super::request::{Sa, SpdEntry};
 use super::types::MsgType;
+use crate::pfkey::envelope::Envelope;
 use crate::pfkey::errno::Errno;
 use crate::pfkey::ext::Proposal;
 
@@ -64,7 +64,7 @@ pub fn message<'a>(envelope: &Envelope<'a>) -> Result<Message<'a>, Errno> {
         });
     }
     let fields = Fields::collect(envelope.body())?;
-    match envelope.kind() {
+    match MsgType::from_number(header.kind).ok_or(Errno::Einval)? {
         MsgType::GetSpi
         | MsgType::Update
         | MsgType::Add

@@ -5,11 +5,11 @@
 //! The same types describe a request to [`request()`], which makes them, and to [`compose`](mod@super::compose), which
 //! turns them into bytes. What a kernel tells of an SA or a policy has the same form.
 
-use super::envelope::Envelope;
 use super::ext::{Endpoint, Filter, KmAddress, Range, Sa2, SaInfo, SecurityContext};
 use super::fields::Fields;
 use super::policy::Policy;
-use super::types::{Action, Direction, Level, Mode, MsgType, SaType};
+use super::types::{Action, Direction, Level, Mode, MsgType, SaType, AUTH_NULL, ENC_NULL};
+use crate::pfkey::envelope::Envelope;
 use crate::pfkey::errno::Errno;
 use crate::pfkey::ext::{Key, Lifetime};
 
@@ -191,11 +191,6 @@ impl<'a> Sa<'a> {
     }
 }
 
-/// The authentication algorithm that does nothing, `SADB_X_AALG_NULL`.
-const AUTH_NULL: u8 = 251;
-/// The cipher that does nothing, `SADB_EALG_NULL`.
-const ENC_NULL: u8 = 11;
-
 /// A policy and its selector. Of a request to remove one, lifetimes and templates are not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpdEntry<'a> {
@@ -275,7 +270,7 @@ pub struct Migration<'a> {
 pub fn request<'a>(envelope: &Envelope<'a>) -> Result<Request<'a>, Errno> {
     let header = envelope.header();
     let fields = Fields::collect(envelope.body())?;
-    match envelope.kind() {
+    match need(MsgType::from_number(header.kind))? {
         MsgType::GetSpi => Ok(Request::GetSpi {
             sa: Sa::of(header.satype, &fields)?,
             range: fields.spi_range,

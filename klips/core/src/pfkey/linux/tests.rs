@@ -14,19 +14,19 @@ use std::vec::Vec;
 use super::*;
 use crate::pfkey::build::Origin;
 use crate::pfkey::tests::hex;
-use crate::pfkey::{Errno, SendError};
+use crate::pfkey::{envelope, Errno, SendError};
 
 /// Who the messages of these tests are from.
 const ORIGIN: Origin = Origin { seq: 7, pid: 77 };
 
 /// Both steps at once. The inner error is that of the reader.
 fn read(bytes: &[u8]) -> Result<Result<Request<'_>, Errno>, SendError> {
-    Ok(request(&Envelope::check(bytes)?))
+    Ok(request(&envelope::check(bytes)?))
 }
 
 /// A message of the other direction that has to be good.
 fn told(bytes: &[u8]) -> Message<'_> {
-    message(&Envelope::open(bytes).expect("a message")).expect("something known")
+    message(&envelope::open(bytes).expect("a message")).expect("something known")
 }
 
 /// The request as a client would send it.

@@ -225,9 +225,15 @@ pub mod flags {
     pub const DECAP_DSCP: u32 = 0x4000_0000;
     /// The outer packet may be fragmented.
     pub const NOPMTUDISC: u32 = 0x2000_0000;
+    /// All of them.
+    pub const ALL: u32 = NOECN | DECAP_DSCP | NOPMTUDISC;
 }
 
 /// The transport protocol of an address that means all of them.
 pub const ANY_PROTO: u8 = 255;
 /// The highest reqid that a person may choose; the kernel takes those above for what it chooses itself.
 pub const REQID_MAX: u32 = 0x3fff;
+/// The authentication algorithm that does nothing, `SADB_X_AALG_NULL`.
+pub const AUTH_NULL: u8 = 251;
+/// The cipher that does nothing, `SADB_EALG_NULL`.
+pub const ENC_NULL: u8 = 11;

@@ -93,7 +93,7 @@ fn not_a_message() {
         ),
         ("reserved", with_byte(add(), 6, 1), Errno::Einval),
         ("type 0", with_byte(add(), 1, 0), Errno::Einval),
-        ("type 20", with_byte(add(), 1, 20), Errno::Einval),
+        ("type 25", with_byte(add(), 1, 25), Errno::Einval),
         // Where several things are wrong the order decides.
         (
             "short and version",

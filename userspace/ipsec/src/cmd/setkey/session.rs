@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use klips_core::pfkey::build::Origin;
-use klips_core::pfkey::linux::{compose, message, Envelope, Message, MsgType, Request};
+use klips_core::pfkey::envelope::{self, Envelope};
+use klips_core::pfkey::linux::{compose, message, Message, MsgType, Request};
 use klips_pfkey::{Errno, PfkeySocket};
 use nix::unistd;
 use zeroize::Zeroizing;
@@ -109,8 +110,8 @@ impl<'p> Session<'p> {
             let len = len.ok_or_else(|| self.prog.error("the kernel does not answer"))?;
             let bytes = self.back.get(..len).unwrap_or_default();
             // Those of other programs pass by here too.
-            let Some(envelope) = Envelope::open(bytes).ok().filter(|envelope| {
-                envelope.kind() == kind && envelope.header().pid.get() == self.origin.pid
+            let Some(envelope) = envelope::open(bytes).ok().filter(|envelope| {
+                envelope.header().kind == kind.number() && envelope.header().pid.get() == self.origin.pid
             }) else {
                 continue;
             };

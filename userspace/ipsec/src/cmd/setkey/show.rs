@@ -7,7 +7,8 @@ mod message;
 mod policy;
 mod sa;
 
-use klips_core::pfkey::linux::{Envelope, Message};
+use klips_core::pfkey::linux::Message;
+use klips_core::pfkey::Envelope;
 
 use super::options::Manner;
 use crate::clock::Moment;
@@ -102,7 +103,7 @@ pub(super) mod tests {
 
     /// An SA or a policy as it is listed at this time.
     pub(in crate::cmd::setkey) fn shown(bytes: &[u8], now: u64, ports: bool) -> String {
-        let envelope = Envelope::open(bytes).expect("a message");
+        let envelope = klips_core::pfkey::envelope::open(bytes).expect("a message");
         match klips_core::pfkey::linux::message(&envelope).expect("a known one") {
             Message::Sa(sa) => sa::text(envelope.header(), &sa, Moment::at(now), ports),
             Message::Policy(entry) => policy::text(envelope.header(), &entry),

@@ -6,9 +6,10 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use klips_core::pfkey::build::Origin;
+use klips_core::pfkey::envelope;
 use klips_core::pfkey::ext::{Key, Lifetime};
 use klips_core::pfkey::linux::{
-    compose, message, Action, Endpoint, Envelope, Level, Message, Mode, MsgType, Policy, Sa, Sa2,
+    compose, message, Action, Endpoint, Level, Message, Mode, MsgType, Policy, Sa, Sa2,
     SaType, SpdEntry, Template, Templates,
 };
 
@@ -262,7 +263,7 @@ fn messages_are_shown_without_keys_whatever_happened_to_them() {
         assert!(show::tests::decoded(&damaged).starts_with("sadb_msg{ "));
         assert!(show::tests::bytes(&damaged).len() >= 2 * damaged.len().min(16));
         assert!(show::message_value(&damaged).to_string().starts_with('{'));
-        if let Ok(envelope) = Envelope::open(&damaged) {
+        if let Ok(envelope) = envelope::open(&damaged) {
             if let Ok(Message::Sa(_) | Message::Policy(_)) = message(&envelope) {
                 assert!(shown(&damaged, 0, true).ends_with('\n'));
             }

@@ -32,7 +32,7 @@ fn survive(bytes: &[u8]) {
             assert!(matches!(why, Errno::Einval | Errno::Emsgsize), "{why:?}");
         }
     }
-    if let Ok(envelope) = Envelope::open(bytes) {
+    if let Ok(envelope) = envelope::open(bytes) {
         match message(&envelope) {
             Ok(Message::Policy(entry)) => drop(entry.policy.templates.iter().count()),
             Ok(Message::Algorithms { auth, .. }) => drop(auth.map(|algs| algs.iter().count())),

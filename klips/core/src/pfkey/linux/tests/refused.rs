@@ -55,7 +55,7 @@ fn headers_fail_the_write_itself() {
     // A kernel counts the references of a policy there.
     let mut bytes = hex(LARVAL);
     bytes[6] = 2;
-    assert!(Envelope::open(&bytes).is_ok());
+    assert!(envelope::open(&bytes).is_ok());
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn acquire() {
 fn refusals_have_the_header_of_the_request() {
     let mut buf = [0xa5; 16];
     let bytes = composed(&Request::SpdDump);
-    let asked = *Envelope::check(&bytes).unwrap().header();
+    let asked = *envelope::check(&bytes).unwrap().header();
     let answer = compose::error(&mut buf, &asked, Errno::Enoent).unwrap();
     assert_eq!(told(answer), Message::Refused { errno: 2 });
     assert_eq!(&answer[8..], &bytes[8..]);

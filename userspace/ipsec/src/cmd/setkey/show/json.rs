@@ -4,12 +4,13 @@
 
 use std::net::SocketAddr;
 
+use klips_core::pfkey::envelope;
 use klips_core::pfkey::errno::Errno;
 use klips_core::pfkey::ext::{Key, Lifetime};
 use klips_core::pfkey::layout::Header;
 use klips_core::pfkey::linux::types::ANY_PROTO;
 use klips_core::pfkey::linux::{
-    self, Algorithms, Endpoint, Envelope, Message, Policy, Sa, SaType, SpdEntry, Template,
+    self, Algorithms, Endpoint, Message, Policy, Sa, SaType, SpdEntry, Template,
 };
 
 use super::{policy, sa};
@@ -129,7 +130,7 @@ fn lifetime(life: Option<Lifetime>) -> Value {
 
 /// A message, one way or the other.
 pub(in crate::cmd::setkey) fn message(bytes: &[u8]) -> Value {
-    let Ok(envelope) = Envelope::open(bytes) else {
+    let Ok(envelope) = envelope::open(bytes) else {
         return Value::object([("malformed", format!("{} bytes", bytes.len()).into())]);
     };
     let header = envelope.header();
@@ -140,7 +141,7 @@ pub(in crate::cmd::setkey) fn message(bytes: &[u8]) -> Value {
         (number, None) => Value::text(number),
     };
     let value = Value::object([
-        ("type", envelope.kind().name().into()),
+        ("type", linux::MsgType::from_number(header.kind).map(linux::MsgType::name).into()),
         ("satype", satype.map(SaType::name).into()),
         ("process", header.pid.get().into()),
         ("sequence", header.seq.get().into()),

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What those who speak one dialect hear of changes that were asked for in the other.
+//!
+//! SAs come, change and go in both. What is flushed is not told: it is only what was made in the requester's own dialect.
+//! Nor are eroutes and policies, which have no meaning in the other.
+
+use super::{
+    linux::form::{form, Keys},
+    report, socket::{Audience, Post},
+};
+use crate::{instance::Tables, sadb::sa::Sa};
+use kernel::sync::Arc;
+use klips_core::pfkey::{
+    build::Origin,
+    ext::SaInfo,
+    layout::Header,
+    linux::{compose, MsgType},
+    reply,
+    request::SaRef,
+    Speech, PF_KEY_V2,
+};
+
+/// A change of the SA database.
+pub(super) enum Change {
+    /// This SA is new.
+    Added(Arc<Sa>),
+    /// This SA took the place of another.
+    Updated(Arc<Sa>),
+    /// This SA is gone.
+    Deleted(Arc<Sa>),
+}
+
+impl Change {
+    fn sa(&self) -> &Sa {
+        match self {
+            Self::Added(sa) | Self::Updated(sa) | Self::Deleted(sa) => sa,
+        }
+    }
+
+    /// Tells those who speak `speech`.
+    pub(super) fn tell(&self, tables: &Tables, speech: Speech, origin: Origin, buf: &mut [u8]) {
+        let message = match speech {
+            Speech::Klips => self.in_klips(origin, buf),
+            Speech::Linux => self.in_linux(origin, buf),
+        };
+        if let Some(message) = message {
+            tables.post(&Post {
+                speech,
+                message,
+                audience: Audience::All,
+                sender: None,
+            });
+        }
+    }
+
+    fn in_linux<'b>(&self, origin: Origin, buf: &'b mut [u8]) -> Option<&'b [u8]> {
+        let kind = match self {
+            Self::Added(_) => MsgType::Add,
+            Self::Updated(_) => MsgType::Update,
+            Self::Deleted(_) => MsgType::Delete,
+        };
+        let one = form(self.sa(), Keys::Kept)?;
+        compose::sa(buf, kind, origin, &one).ok()
+    }
+
+    fn in_klips<'b>(&self, origin: Origin, buf: &'b mut [u8]) -> Option<&'b [u8]> {
+        let sa = self.sa();
+        let header = Header {
+            version: PF_KEY_V2,
+            satype: sa.said().proto.satype(),
+            seq: origin.seq.into(),
+            pid: origin.pid.into(),
+            ..Header::default()
+        };
+        match self {
+            Self::Added(sa) => reply::add(buf, &header, &report(sa)),
+            Self::Updated(sa) => reply::update(buf, &header, &report(sa)),
+            Self::Deleted(sa) => {
+                let which = SaRef {
+                    said: sa.said(),
+                    src: sa.fixed.src,
+                    sa: SaInfo::default(),
+                };
+                reply::delete(buf, &header, &which, sa.fixed.saref)
+            }
+        }
+        .ok()
+    }
+}
