@@ -81,6 +81,8 @@ struct Context<'a> {
     timed: bool,
     /// What those who speak the other dialect should hear too.
     change: Option<Change>,
+    /// The requester is known to speak the dialect in which its request was taken.
+    is_known: bool,
 }
 
 /// The answer to a request: who hears it, and how long it is in the reply buffer.
@@ -184,6 +186,7 @@ fn answer(
         lost: 0,
         timed: false,
         change: None,
+        is_known: sock.data().is_known() || ns.sysctl.pfkey_dialect_is_set(),
     };
     let outcome = handle(&mut context, &mut buf);
     let change = context.change.take();

@@ -293,18 +293,16 @@ impl SadbWriter {
         sa.set_prev(None);
     }
 
-    /// Removes every SA that `wanted` says yes to; an SA takes its group with it. Returns how many were met.
-    pub(crate) fn flush(&mut self, wanted: impl Fn(&Sa) -> bool) -> usize {
-        let (mut last, mut met) = (None, 0);
+    /// Removes every SA that `wanted` says yes to; an SA takes its group with it.
+    pub(crate) fn flush(&mut self, mut wanted: impl FnMut(&Sa) -> bool) {
+        let mut last = None;
         while let Some(place) = self.next_place(last.as_ref()) {
             last = Some(place);
             let sa = self.at(&place).filter(|sa| wanted(sa));
             if let Some(sa) = sa {
                 self.remove_group(&sa.said());
-                met += 1;
             }
         }
-        met
     }
 
     /// Links `first` to `second`: packets meet `second` next.

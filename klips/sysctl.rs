@@ -205,6 +205,11 @@ impl Switches {
         }
     }
 
+    /// Whether that is somebody's decision, and not the guess that it is otherwise.
+    pub(crate) fn pfkey_dialect_is_set(&self) -> bool {
+        self.get(PFKEY_DIALECT) != 0
+    }
+
     /// SAs that are made take the ciphers that the kernel ranks highest, also asynchronous ones.
     pub(crate) fn async_crypto(&self) -> bool {
         self.get(ASYNC_CRYPTO) != 0

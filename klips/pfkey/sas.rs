@@ -114,6 +114,11 @@ pub(super) fn free_spi(
 /// A larval SA.
 pub(super) fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
     let inbound = route::is_local(context.sock.net(), &said.dst);
+    empty(said, inbound, context.control.sadb.new_saref())
+}
+
+/// A larval SA with this reference.
+pub(super) fn empty(said: Said, inbound: bool, saref: u32) -> Blueprint {
     Blueprint {
         said,
         src: Said::any(&said.dst),
@@ -125,7 +130,7 @@ pub(super) fn larval(context: &mut Context<'_>, said: Said) -> Blueprint {
         auth_key_bits: 0,
         enc_key_bits: 0,
         flags: u32::from(inbound),
-        saref: context.control.sadb.new_saref(),
+        saref,
         refhim: 0,
         window: 0,
         extended: false,

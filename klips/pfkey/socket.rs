@@ -95,6 +95,11 @@ impl PfKey {
         Known::from_number(self.known.load(Ordering::Relaxed))
     }
 
+    /// Whether anything is known of its dialect.
+    pub(super) fn is_known(&self) -> bool {
+        self.known() != Known::Nothing
+    }
+
     fn learn(&self, known: Known) {
         self.known.store(known.number(), Ordering::Relaxed);
     }

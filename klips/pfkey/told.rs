@@ -2,8 +2,7 @@
 
 //! What those who speak one dialect hear of changes that were asked for in the other.
 //!
-//! SAs come, change and go in both. What is flushed is not told: it is only what was made in the requester's own dialect.
-//! Nor are eroutes and policies, which have no meaning in the other.
+//! SAs come, change and go in both. Eroutes and policies are not told of: they have no meaning in the other.
 
 use super::{
     linux::form::{form, Keys},
@@ -29,15 +28,11 @@ pub(super) enum Change {
     Updated(Arc<Sa>),
     /// This SA is gone.
     Deleted(Arc<Sa>),
+    /// All SAs that were made in the dialect of the listeners are gone, or those of a satype; 0 is all of them.
+    Flushed(u8),
 }
 
 impl Change {
-    fn sa(&self) -> &Sa {
-        match self {
-            Self::Added(sa) | Self::Updated(sa) | Self::Deleted(sa) => sa,
-        }
-    }
-
     /// Tells those who speak `speech`.
     pub(super) fn tell(&self, tables: &Tables, speech: Speech, origin: Origin, buf: &mut [u8]) {
         let message = match speech {
@@ -55,20 +50,26 @@ impl Change {
     }
 
     fn in_linux<'b>(&self, origin: Origin, buf: &'b mut [u8]) -> Option<&'b [u8]> {
-        let kind = match self {
-            Self::Added(_) => MsgType::Add,
-            Self::Updated(_) => MsgType::Update,
-            Self::Deleted(_) => MsgType::Delete,
+        let (kind, sa) = match self {
+            Self::Added(sa) => (MsgType::Add, sa),
+            Self::Updated(sa) => (MsgType::Update, sa),
+            Self::Deleted(sa) => (MsgType::Delete, sa),
+            Self::Flushed(satype) => {
+                return compose::bare(buf, MsgType::Flush, *satype, origin).ok()
+            }
         };
-        let one = form(self.sa(), Keys::Kept)?;
+        let one = form(sa, Keys::Kept)?;
         compose::sa(buf, kind, origin, &one).ok()
     }
 
     fn in_klips<'b>(&self, origin: Origin, buf: &'b mut [u8]) -> Option<&'b [u8]> {
-        let sa = self.sa();
+        let satype = match self {
+            Self::Added(sa) | Self::Updated(sa) | Self::Deleted(sa) => sa.said().proto.satype(),
+            Self::Flushed(satype) => *satype,
+        };
         let header = Header {
             version: PF_KEY_V2,
-            satype: sa.said().proto.satype(),
+            satype,
             seq: origin.seq.into(),
             pid: origin.pid.into(),
             ..Header::default()
@@ -84,6 +85,7 @@ impl Change {
                 };
                 reply::delete(buf, &header, &which, sa.fixed.saref)
             }
+            Self::Flushed(_) => reply::flush(buf, &header),
         }
         .ok()
     }

@@ -53,7 +53,7 @@ def table(name):
 
 def reset():
     """Empty tables."""
-    with PfKey(ns) as key:
+    with PfKey(ns, shy=True) as key:
         key.write(message(FLUSH, 0))
         key.write(clear_flows())
 
@@ -103,7 +103,7 @@ for name, first_tun in (("pluto of Openswan 2.6.49.1", 0x1001), ("pluto of libre
 
     with case(f"{name}: everything that it starts and sets up with is answered as it wants it"):
         reset()
-        daemon, listener = client.Daemon(ns), PfKey(ns)
+        daemon, listener = client.Daemon(ns), PfKey(ns, shy=True)
         pid = struct.unpack_from("=I", steps[0][1], 12)[0]
         register(daemon, pid)
         for step, data in steps:
@@ -154,7 +154,7 @@ for name, first_tun in (("pluto of Openswan 2.6.49.1", 0x1001), ("pluto of libre
         equal(daemon.heard, [], "what the daemon heard besides")
 
     with case(f"{name}: a listener that never reads changes nothing"):
-        with PfKey(ns) as deaf:
+        with PfKey(ns, shy=True) as deaf:
             for number in range(30):
                 for step, data in steps:
                     answers_to(data, daemon.request(data))
@@ -169,8 +169,8 @@ TOOLS = dict(CLIENTS["tools of Openswan 2.6.49.1"])
 
 def tool(name, answers=1):
     """A tool writes its message and ends; it reads nothing. What another listener hears of it."""
-    with PfKey(ns) as listener:
-        with PfKey(ns) as key:
+    with PfKey(ns, shy=True) as listener:
+        with PfKey(ns, shy=True) as key:
             equal(key.write(TOOLS[name]), 0, f"errno of {name}")
         heard = listener.drain()
     equal([(got.kind, got.errno, got.seq) for got in heard], [(TOOLS[name][1], 0, 1)] * answers, f"what is heard of {name}")
@@ -216,7 +216,7 @@ with case("klipsdebug sets its bits, and nobody is answered"):
 with case("a daemon with more SAs than there are small references still takes every answer"):
     reset()
     steps = CLIENTS["pluto of libreswan 3.32"]
-    with PfKey(ns) as key:
+    with PfKey(ns, shy=True) as key:
         for number in range(16_384):
             equal(key.write(add(IPIP, "10.9.0.3", 0x10000 + number)), 0, "errno")
     daemon = client.Daemon(ns)

@@ -143,7 +143,7 @@ with case("less than a header, or a length that is not the message's: EMSGSIZE")
 
 with case("another version, reserved bits, types that there are not: EINVAL"):
     for data, text in ((message(FLUSH, 0, version=1), "version 1"), (message(FLUSH, 0, version=3), "version 3"),
-                       (message(FLUSH, 0, reserved=1), "reserved"), (message(0, 0), "type 0"), (message(20, 0), "type 20"),
+                       (message(FLUSH, 0, reserved=1), "reserved"), (message(0, 0), "type 0"), (message(25, 0), "type 25"),
                        (message(255, 0), "type 255")):
         rejected(data, errno.EINVAL, text)
 

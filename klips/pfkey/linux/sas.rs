@@ -4,9 +4,9 @@
 
 use super::form::{form, proto_of, Keys};
 use crate::{
-    kapi::{crypto::Secret, time},
+    kapi::crypto::Secret,
     pfkey::{
-        sas::{blueprint, free_spi, insert, larval, replace},
+        sas::{blueprint, empty, free_spi, insert, larval, replace},
         told::Change,
         Answer, Audience, Context, InBand, Outcome,
     },
@@ -27,7 +27,7 @@ use klips_core::{
         request::{NatT, SaParams},
         types::{flags::ESN, natt_type, SPI_MIN},
     },
-    sa::{alg::NONE, Lifetimes, State},
+    sa::{alg::NONE, State},
     said::{SaProto, Said},
 };
 
@@ -118,7 +118,7 @@ fn part(request: &linux::Sa<'_>) -> Done<LinuxPart> {
 }
 
 /// The tunnel of an SA that may be used in tunnel mode. Nobody finds it but through the SA.
-fn tunnel(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Arc<Sa>> {
+fn tunnel(request: &linux::Sa<'_>, of: &Blueprint) -> Done<Arc<Sa>> {
     let name = Said {
         proto: SaProto::Ipip,
         ..said(request)
@@ -126,9 +126,8 @@ fn tunnel(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Arc<Sa>> {
     let blueprint = Blueprint {
         src: request.src.addr,
         state: State::Mature,
-        life: Lifetimes::added(time::uptime_secs()),
         xform: Xform::Ipip,
-        ..larval(context, name)
+        ..empty(name, of.inbound, of.saref)
     };
     Sa::new(blueprint).in_band()
 }
@@ -186,14 +185,14 @@ fn whole(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Blueprint> 
         return Err(Errno::Einval);
     }
     let mut linux = part(request)?;
-    if matches!(linux.mode, Mode::Tunnel | Mode::Any) {
-        linux.tunnel = Some(tunnel(context, request)?);
-    }
     let blueprint = blueprint(context, &params).map_err(|errno| match errno {
         // How this dialect says that an algorithm is not there.
         Errno::Enoent | Errno::Eproto => Errno::Enosys,
         errno => errno,
     })?;
+    if matches!(linux.mode, Mode::Tunnel | Mode::Any) {
+        linux.tunnel = Some(tunnel(request, &blueprint)?);
+    }
     Ok(Blueprint {
         auth: request.info.auth,
         linux: Some(linux),
@@ -247,21 +246,33 @@ pub(super) fn get(context: &mut Context<'_>, request: &linux::Sa<'_>, buf: &mut 
     tell(context, &sa, MsgType::Get, Keys::Told, Audience::Sender, buf)
 }
 
-/// Removes the SAs of this dialect; a daemon of the other one keeps its own.
-pub(super) fn flush(
-    context: &mut Context<'_>,
-    satype: Option<SaType>,
-    buf: &mut [u8],
-) -> Outcome {
-    let proto = satype.map(proto_of);
-    let wanted = |sa: &Sa| sa.is_linux() && proto.is_none_or(|proto| proto == sa.said().proto);
-    let met = context.control.sadb.flush(wanted);
-    let audience = match met {
-        0 => Audience::Sender,
-        _ => Audience::SenderAndAll,
+/// Removes the SAs of this dialect, so that a daemon of the other one keeps its own.
+///
+/// A requester that may as well be a tool of KLIPS means all.
+pub(super) fn flush(context: &mut Context<'_>, satype: Option<SaType>, buf: &mut [u8]) -> Outcome {
+    let number = satype.map_or(0, SaType::number);
+    let (mut here, mut there) = (false, false);
+    let (proto, klips_proto) = (satype.map(proto_of), SaProto::from_satype(number));
+    let is_known = context.is_known;
+    context.control.sadb.flush(|sa| {
+        let of = |proto: Option<SaProto>| proto.is_none_or(|proto| proto == sa.said().proto);
+        if sa.is_linux() {
+            here |= of(proto);
+            return of(proto);
+        }
+        let meant = !is_known && of(klips_proto);
+        there |= meant;
+        meant
+    });
+    if there {
+        context.change = Some(Change::Flushed(number));
+    }
+    let audience = if here || there {
+        Audience::SenderAndAll
+    } else {
+        Audience::Sender
     };
     let origin = Origin::of(context.env.header());
-    let number = satype.map_or(0, SaType::number);
     Answer::new(
         audience,
         compose::bare(buf, MsgType::Flush, number, origin),

@@ -157,15 +157,21 @@ class Message:
                 f"exts {sorted(self.exts)}>")
 
 
-class PfKey:
-    """A PF_KEY socket, opened where the process is now."""
+# Changes nothing, and is nothing that the other dialect has.
+INTRODUCTION = message(DEBUG, 0, ext(25, struct.pack("=12I4x", 0, 1 << 31, *[0] * 10)))
 
-    def __init__(self, ns=None):
+
+class PfKey:
+    """A PF_KEY socket, opened where the process is now. Unless it is `shy` it shows its dialect at once."""
+
+    def __init__(self, ns=None, shy=False):
         if ns is None:
             self.socket = socket.socket(PF_KEY, socket.SOCK_RAW, PF_KEY_V2)
         else:
             with ns:
                 self.socket = socket.socket(PF_KEY, socket.SOCK_RAW, PF_KEY_V2)
+        if not shy:
+            self.socket.send(INTRODUCTION)
 
     def write(self, data):
         """Sends a message; 0 or the errno of the refusal."""

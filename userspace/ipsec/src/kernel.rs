@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use klips_core::pfkey::build::{NoRoom, Origin};
 use klips_core::pfkey::request::FlushScope;
+use klips_core::pfkey::ext::DebugMasks;
 use klips_core::pfkey::{compose, envelope, Envelope, Ext, Request, MAX_REPLY};
 use klips_pfkey::{Errno, PfkeySocket};
 use nix::unistd;
@@ -86,6 +87,22 @@ impl Kernel {
     ///
     /// The kernel's verdict if it is not yes.
     pub(crate) fn ask(&mut self, request: &Request<'_>) -> Result<(), Refused> {
+        if matches!(request, Request::Flush(_) | Request::Register { .. }) {
+            self.introduce()?;
+        }
+        self.send(request)
+    }
+
+    /// Shows which dialect this is, by a request that changes nothing and that only this one has: what subscribes, or
+    /// removes all SAs, is the same in each.
+    fn introduce(&mut self) -> Result<(), Refused> {
+        self.send(&Request::Debug(DebugMasks {
+            netlink: DebugMasks::SET,
+            ..DebugMasks::default()
+        }))
+    }
+
+    fn send(&mut self, request: &Request<'_>) -> Result<(), Refused> {
         // A message may hold keys, so the buffer is overwritten when it goes.
         let mut buf = Zeroizing::new([0; MAX_REPLY]);
         self.origin.seq = self.origin.seq.wrapping_add(1);

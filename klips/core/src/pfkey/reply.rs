@@ -75,6 +75,11 @@ pub fn echo<'b>(buf: &'b mut [u8], request: &Envelope<'_>, errno: Option<Errno>)
     b.into_bytes()
 }
 
+/// FLUSH: SAs are gone at the request of somebody who speaks another dialect.
+pub fn flush<'b>(buf: &'b mut [u8], to: &Header) -> Message<'b> {
+    start(buf, to, MsgType::Flush).into_bytes()
+}
+
 /// GETSPI: the larval SA that now has `spi`.
 pub fn get_spi<'b>(buf: &'b mut [u8], to: &Header, request: &GetSpi, sa: &SaInfo) -> Message<'b> {
     let sa = SaInfo {
