@@ -369,7 +369,8 @@ fn migration<'a>(fields: &Fields<'a>) -> Result<Migration<'a>, Errno> {
     let (src, dst) = ends(fields)?;
     let policy = need(fields.policy)?;
     need(Direction::from_number(policy.direction))?;
-    let count = policy.templates.iter().count();
+    let halves = policy.templates.iter();
+    let count = halves.fold(0_usize, |count, _| count.saturating_add(1));
     let paired = count != 0 && count % 2 == 0;
     let whole = policy.templates.iter().all(|half| half.ends.is_some());
     if !(paired && whole) {
