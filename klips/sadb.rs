@@ -15,10 +15,7 @@ use kernel::{
     rbtree::{RBTree, RBTreeNode},
     sync::{rcu::Guard, Arc},
 };
-use klips_core::{
-    pfkey::linux::Mode,
-    said::Said,
-};
+use klips_core::{pfkey::linux::Mode, said::Said};
 use sa::{Policy, Sa};
 
 /// The most SAs that a packet goes through.

@@ -173,9 +173,7 @@ pub(crate) fn acquire(
         ident_dst.as_ref(),
     );
     let audience = Audience::Registered(SaProto::Esp.satype());
-    let heard = message.map_or(0, |message| {
-        post(tables, Speech::Klips, message, audience)
-    });
+    let heard = message.map_or(0, |message| post(tables, Speech::Klips, message, audience));
     control.reply = buf;
     heard
 }

@@ -41,18 +41,20 @@ fn algs<const N: usize>(list: &Vec<Supported, N>) -> Vec<Alg, N> {
 }
 
 /// Subscribes the requester to the satype and tells all its subscribers what there is.
-pub(super) fn register(
-    context: &Context<'_>,
-    request: &Registration,
-    buf: &mut [u8],
-) -> Outcome {
+pub(super) fn register(context: &Context<'_>, request: &Registration, buf: &mut [u8]) -> Outcome {
     let satype = request.satype;
     context.sock.data().register(satype);
     let (auth, encrypt) = (
         algs(&request.algorithms.auth),
         algs(&request.algorithms.encrypt),
     );
-    let message = reply::register(buf, Origin::of(context.env.header()), satype, &auth, &encrypt);
+    let message = reply::register(
+        buf,
+        Origin::of(context.env.header()),
+        satype,
+        &auth,
+        &encrypt,
+    );
     Answer::new(Audience::Registered(satype), message)
 }
 

@@ -2,9 +2,7 @@
 
 //! GETSPI, ADD, UPDATE, DELETE, GET and FLUSH.
 
-use super::{
-    info, own_ident, report, told::Change, Answer, Audience, Context, InBand, Outcome,
-};
+use super::{info, own_ident, report, told::Change, Answer, Audience, Context, InBand, Outcome};
 use crate::{
     algorithms,
     kapi::{crypto, net::route, time},
@@ -37,8 +35,7 @@ const TRIES: u32 = 4096;
 const SMALL_RANGE: u32 = 65536;
 
 pub(super) fn get_spi(context: &mut Context<'_>, request: &GetSpi, buf: &mut [u8]) -> Outcome {
-    let spi =
-        free_spi(context, request.dst, request.proto, request.range).ok_or(Errno::Eexist)?;
+    let spi = free_spi(context, request.dst, request.proto, request.range).ok_or(Errno::Eexist)?;
     let said = Said {
         dst: request.dst,
         spi,

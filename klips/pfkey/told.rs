@@ -6,7 +6,8 @@
 
 use super::{
     linux::form::{form, Keys},
-    report, socket::{Audience, Post},
+    report,
+    socket::{Audience, Post},
 };
 use crate::{instance::Tables, sadb::sa::Sa};
 use kernel::sync::Arc;

@@ -10,11 +10,7 @@ use crate::{
 use klips_core::{
     pfkey::{
         ext::{Key, Lifetime},
-        linux::{
-            self,
-            types::flags,
-            Endpoint, Mode, Sa2, SaInfo, SaType,
-        },
+        linux::{self, types::flags, Endpoint, Mode, Sa2, SaInfo, SaType},
         types::{flags::ESN, natt_type},
     },
     sa::{Lifetimes, State},

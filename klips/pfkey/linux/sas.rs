@@ -75,7 +75,14 @@ pub(super) fn get_spi(
         ..larval(context, name)
     };
     let sa = insert(context, blueprint)?;
-    tell(context, &sa, MsgType::GetSpi, Keys::Kept, Audience::Sender, buf)
+    tell(
+        context,
+        &sa,
+        MsgType::GetSpi,
+        Keys::Kept,
+        Audience::Sender,
+        buf,
+    )
 }
 
 /// A message about an SA.
@@ -215,7 +222,11 @@ pub(super) fn update(
     request: &linux::Sa<'_>,
     buf: &mut [u8],
 ) -> Outcome {
-    let old = context.control.sadb.get(&said(request)).ok_or(Errno::Esrch)?;
+    let old = context
+        .control
+        .sadb
+        .get(&said(request))
+        .ok_or(Errno::Esrch)?;
     if !old.is_linux() {
         // It may be in a group.
         return Err(Errno::Einval);
@@ -226,7 +237,14 @@ pub(super) fn update(
     };
     let sa = replace(context, blueprint, &old)?;
     context.change = Some(Change::Updated(sa.clone()));
-    tell(context, &sa, MsgType::Update, Keys::Kept, Audience::All, buf)
+    tell(
+        context,
+        &sa,
+        MsgType::Update,
+        Keys::Kept,
+        Audience::All,
+        buf,
+    )
 }
 
 pub(super) fn delete(
@@ -238,12 +256,30 @@ pub(super) fn delete(
     let sa = context.control.sadb.get(&name).ok_or(Errno::Esrch)?;
     context.control.sadb.remove_group(&name);
     context.change = Some(Change::Deleted(sa.clone()));
-    tell(context, &sa, MsgType::Delete, Keys::Kept, Audience::All, buf)
+    tell(
+        context,
+        &sa,
+        MsgType::Delete,
+        Keys::Kept,
+        Audience::All,
+        buf,
+    )
 }
 
 pub(super) fn get(context: &mut Context<'_>, request: &linux::Sa<'_>, buf: &mut [u8]) -> Outcome {
-    let sa = context.control.sadb.get(&said(request)).ok_or(Errno::Esrch)?;
-    tell(context, &sa, MsgType::Get, Keys::Told, Audience::Sender, buf)
+    let sa = context
+        .control
+        .sadb
+        .get(&said(request))
+        .ok_or(Errno::Esrch)?;
+    tell(
+        context,
+        &sa,
+        MsgType::Get,
+        Keys::Told,
+        Audience::Sender,
+        buf,
+    )
 }
 
 /// Removes the SAs of this dialect, so that a daemon of the other one keeps its own.
@@ -273,8 +309,5 @@ pub(super) fn flush(context: &mut Context<'_>, satype: Option<SaType>, buf: &mut
         Audience::Sender
     };
     let origin = Origin::of(context.env.header());
-    Answer::new(
-        audience,
-        compose::bare(buf, MsgType::Flush, number, origin),
-    )
+    Answer::new(audience, compose::bare(buf, MsgType::Flush, number, origin))
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use klips_core::pfkey::build::{NoRoom, Origin};
-use klips_core::pfkey::request::FlushScope;
 use klips_core::pfkey::ext::DebugMasks;
+use klips_core::pfkey::request::FlushScope;
 use klips_core::pfkey::{compose, envelope, Envelope, Ext, Request, MAX_REPLY};
 use klips_pfkey::{Errno, PfkeySocket};
 use nix::unistd;

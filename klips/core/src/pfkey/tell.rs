@@ -69,9 +69,7 @@ impl Seen {
                         .ok()
                         .map(|(sa, _)| sa.encrypt);
                 }
-                Some(
-                    ExtType::LifetimeCurrent | ExtType::LifetimeHard | ExtType::LifetimeSoft,
-                ) => {
+                Some(ExtType::LifetimeCurrent | ExtType::LifetimeHard | ExtType::LifetimeSoft) => {
                     seen.long_lifetime |= raw.bytes().len() > size_of::<Lifetime>();
                 }
                 _ => {}
@@ -135,11 +133,12 @@ fn tell_by_kind(kind: MsgType, satype: u8, seen: &Seen) -> Option<Speech> {
             let compresses = seen.encrypt.map(|encrypt| encrypt != 0);
             either(compresses == Some(false), compresses == Some(true))
         }
-        MsgType::GetSpi
-        | MsgType::Update
-        | MsgType::Add
-        | MsgType::Delete
-        | MsgType::Get => either(false, (SA2..KLIPS_EXTENSIONS).any(|number| seen.has(number))),
+        MsgType::GetSpi | MsgType::Update | MsgType::Add | MsgType::Delete | MsgType::Get => {
+            either(
+                false,
+                (SA2..KLIPS_EXTENSIONS).any(|number| seen.has(number)),
+            )
+        }
         MsgType::Acquire
         | MsgType::Expire
         | MsgType::Flush

@@ -119,7 +119,8 @@ impl Filter {
         let within = |net: IpAddr, len, addr: &IpAddr| {
             let family = Family::of(&net);
             let mask = family.mask(len);
-            family == Family::of(addr) && crate::addr::addr_bits(&net) & mask == crate::addr::addr_bits(addr) & mask
+            family == Family::of(addr)
+                && crate::addr::addr_bits(&net) & mask == crate::addr::addr_bits(addr) & mask
         };
         within(self.src, self.src_len, src) && within(self.dst, self.dst_len, dst)
     }

@@ -111,7 +111,8 @@ impl<'p> Session<'p> {
             let bytes = self.back.get(..len).unwrap_or_default();
             // Those of other programs pass by here too.
             let Some(envelope) = envelope::open(bytes).ok().filter(|envelope| {
-                envelope.header().kind == kind.number() && envelope.header().pid.get() == self.origin.pid
+                envelope.header().kind == kind.number()
+                    && envelope.header().pid.get() == self.origin.pid
             }) else {
                 continue;
             };

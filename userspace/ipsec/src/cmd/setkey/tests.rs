@@ -9,8 +9,8 @@ use klips_core::pfkey::build::Origin;
 use klips_core::pfkey::envelope;
 use klips_core::pfkey::ext::{Key, Lifetime};
 use klips_core::pfkey::linux::{
-    compose, message, Action, Endpoint, Level, Message, Mode, MsgType, Policy, Sa, Sa2,
-    SaType, SpdEntry, Template, Templates,
+    compose, message, Action, Endpoint, Level, Message, Mode, MsgType, Policy, Sa, Sa2, SaType,
+    SpdEntry, Template, Templates,
 };
 
 use super::show::{self, tests::shown};

@@ -141,7 +141,12 @@ pub(in crate::cmd::setkey) fn message(bytes: &[u8]) -> Value {
         (number, None) => Value::text(number),
     };
     let value = Value::object([
-        ("type", linux::MsgType::from_number(header.kind).map(linux::MsgType::name).into()),
+        (
+            "type",
+            linux::MsgType::from_number(header.kind)
+                .map(linux::MsgType::name)
+                .into(),
+        ),
         ("satype", satype.map(SaType::name).into()),
         ("process", header.pid.get().into()),
         ("sequence", header.seq.get().into()),
