@@ -30,6 +30,7 @@ use crate::{
         sa::{Limit, Sa},
         Sadb, SadbWriter,
     },
+    spd::{self, Spd, SpdWriter},
     stats::{discard, DeviceStats, Drops},
     sysctl::Switches,
     told::Told,
@@ -54,6 +55,8 @@ pub(crate) struct Control {
     pub(crate) sadb: SadbWriter,
     /// Eroutes.
     pub(crate) eroutes: EroutesWriter,
+    /// Policies.
+    pub(crate) spd: SpdWriter,
     /// Where replies are put together.
     pub(crate) reply: KVec<u8>,
 }
@@ -63,6 +66,8 @@ pub(crate) struct Control {
 pub(crate) struct Tables {
     /// Eroutes, for packets.
     pub(crate) eroutes: Eroutes,
+    /// Policies, for packets.
+    pub(crate) spd: Spd,
     /// SAs, for packets.
     pub(crate) sadb: Sadb,
     /// Sprung traps.
@@ -204,12 +209,14 @@ impl PerNet for Instance {
     fn create(_net: &Net) -> Result<Arc<Self>> {
         let yard = Arc::new(Graveyard::new()?, GFP_KERNEL)?;
         let (eroutes, eroutes_writer) = eroute::new(&yard)?;
+        let (spd, spd_writer) = spd::new(&yard)?;
         let (sadb, sadb_writer) = sadb::new(&yard)?;
         let mut reply = KVec::new();
         reply.resize(klips_core::pfkey::MAX_REPLY, 0, GFP_KERNEL)?;
         let control = Control {
             sadb: sadb_writer,
             eroutes: eroutes_writer,
+            spd: spd_writer,
             reply,
         };
         let devices = Devices::new(&yard)?;
@@ -217,6 +224,7 @@ impl PerNet for Instance {
         let tables = Arc::pin_init(
             pin_init!(Tables {
                 eroutes,
+                spd,
                 sadb,
                 traps,
                 drops,
@@ -262,6 +270,7 @@ impl PerNet for Instance {
             let mut control = self.control.lock();
             let lost = control.eroutes.clear();
             self.evict(lost);
+            control.spd.clear();
             control.sadb.flush(|_| true);
         }
         self.events.flush();

@@ -30,6 +30,7 @@ mod pfkey;
 mod proc;
 mod rx;
 mod sadb;
+mod spd;
 mod stats;
 mod sysctl;
 mod told;

@@ -16,6 +16,7 @@
 //! * [`eroute`]: selectors and their deterministic most-specific order.
 //! * [`plan`]: how much room and which verdict a bundle means for a packet.
 //! * [`pfkey`]: PF_KEYv2 messages, parsed and built.
+//! * [`spd`]: which policy of the Linux dialect a packet meets.
 //! * [`text`]: the `/proc` formats.
 //!
 //! All values are in host byte order unless a name or type says otherwise.
@@ -51,5 +52,6 @@ pub mod plan;
 pub mod reason;
 pub mod sa;
 pub mod said;
+pub mod spd;
 pub mod text;
 pub mod wire;
