@@ -87,8 +87,9 @@ impl Run for Events {
         let now = time::uptime_secs();
         let mut control = self.tables.control.lock();
         let next = self.expire_due(&mut control, now);
+        let policies = self.expire_policies(&mut control, now);
         let holds = self.tend_holds(&mut control, now);
-        [traps, next, holds].into_iter().flatten().min()
+        [traps, next, policies, holds].into_iter().flatten().min()
     }
 }
 
@@ -149,8 +150,18 @@ impl Events {
             // An SA that is still there has its next deadline.
             control.sadb.set_deadline(&sa, now);
         }
-        let next = control.sadb.first_deadline()?;
-        Some(u32::try_from(next.saturating_sub(now).max(1)).unwrap_or(u32::MAX))
+        Some(wait(control.sadb.first_deadline()?, now))
+    }
+
+    /// The same for policies.
+    fn expire_policies(&self, control: &mut Control, now: u64) -> Option<u32> {
+        while let Some(policy) = control.spd.due(now) {
+            if let Some(limit) = policy.time_is_up(now) {
+                pfkey::expire_policy(&self.tables, control, &policy, limit);
+            }
+            control.spd.set_deadline(&policy, now);
+        }
+        Some(wait(control.spd.first_deadline()?, now))
     }
 
     /// Puts a hold in the place of every trap that was sprung, and asks key daemons. Returns when to look again.
@@ -287,6 +298,11 @@ impl Events {
         // A second is what the limits are counted in.
         last.map(|_| 1)
     }
+}
+
+/// The seconds until `then`.
+fn wait(then: u64, now: u64) -> u32 {
+    u32::try_from(then.saturating_sub(now).max(1)).unwrap_or(u32::MAX)
 }
 
 /// What became of a sprung trap.

@@ -34,7 +34,7 @@ mod socket;
 mod told;
 
 pub(crate) use exempt::Exempt;
-pub(crate) use kernel_says::{acquire, expire, new_mapping};
+pub(crate) use kernel_says::{acquire, expire, expire_policy, new_mapping};
 pub(crate) use socket::{Listeners, PfKey};
 
 use crate::sysctl::{klips_debug, Debug};

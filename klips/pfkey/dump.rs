@@ -6,7 +6,10 @@
 //! up from 1; that of the last is 0, so each waits until it is known whether another follows.
 
 use super::{
-    linux::form::{form, Keys},
+    linux::{
+        form::{form, Keys},
+        policies,
+    },
     Answer, Audience, Context, InBand, Outcome, PfKey,
 };
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
         net::{netns, sock::Socket},
     },
     sadb::Place,
+    spd::Cursor,
 };
 use core::mem;
 use kernel::prelude::*;
@@ -38,6 +42,11 @@ pub(crate) enum What {
         filter: Option<Filter>,
         /// The last one.
         last: Option<Place>,
+    },
+    /// Policies.
+    Policies {
+        /// The last one.
+        last: Option<Cursor>,
     },
 }
 
@@ -104,6 +113,14 @@ impl Dump {
                         .ok();
                 }
             },
+            What::Policies { last } => {
+                let place = control.spd.next(last.as_ref())?;
+                *last = Some(place);
+                let policy = control.spd.at(&place)?;
+                policies::describe(&policy, MsgType::SpdDump, origin, buf)
+                    .map(<[u8]>::len)
+                    .ok()
+            }
         }
     }
 

@@ -4,7 +4,10 @@
 
 use super::{
     info, lent_ident, limits,
-    linux::form::{form, in_packets, Keys},
+    linux::{
+        form::{form, in_packets, Keys},
+        policies,
+    },
     socket::{Audience, Post},
 };
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     events::{Event, Moved},
     instance::{Control, Tables},
     sadb::sa::{Limit, Sa},
+    spd::Policy,
 };
 use core::mem;
 use kernel::sync::Arc;
@@ -103,6 +107,19 @@ fn expire_in_linux(tables: &Tables, event: &Event, buf: &mut [u8]) {
     if let Ok(message) = compose::sa(buf, MsgType::Expire, Origin::kernel(0), &one) {
         post(tables, Speech::Linux, message, Audience::RegisteredAny);
     }
+}
+
+/// Tells every socket that a policy exceeded a limit of time; one that exceeded a hard one is removed.
+pub(crate) fn expire_policy(tables: &Tables, control: &mut Control, policy: &Policy, limit: Limit) {
+    if limit == Limit::Hard {
+        control.spd.remove(policy);
+    }
+    let mut buf = mem::take(&mut control.reply);
+    let message = policies::expired(policy, limit, &mut buf);
+    if let Ok(message) = message {
+        post(tables, Speech::Linux, message, Audience::All);
+    }
+    control.reply = buf;
 }
 
 /// Tells key daemons that the peer of an SA was heard from another port.

@@ -7,13 +7,17 @@
 //! | ADD, UPDATE, DELETE | [`sas`] | every socket |
 //! | GETSPI, GET | [`sas`] | the requester |
 //! | FLUSH | [`sas`] | the requester, and every socket if anything was removed |
-//! | DUMP | [`dump`](super::dump) | the requester |
+//! | SPDADD, SPDSETIDX, SPDUPDATE, SPDDELETE, SPDDELETE2 | [`policies`] | every socket |
+//! | SPDGET | [`policies`] | the requester |
+//! | SPDFLUSH | [`policies`] | as FLUSH |
+//! | DUMP, SPDDUMP | [`dump`](super::dump) | the requester |
 //! | REGISTER | [`register`](super::register) | sockets registered for the satype, and the requester |
 //! | PROMISC | here | the requester |
 //!
 //! Errors are answered in-band, to the requester alone.
 
 pub(super) mod form;
+pub(super) mod policies;
 mod sas;
 
 use super::{
@@ -77,15 +81,15 @@ fn handle(context: &mut Context<'_>, request: &Request<'_>, buf: &mut [u8]) -> O
             let message = compose::bare(buf, MsgType::Promisc, u8::from(*on), origin);
             Answer::new(Audience::Sender, message)
         }
-        Request::Register { .. }
-        | Request::Failed { .. }
-        | Request::SpdUpdate(_)
-        | Request::SpdAdd(_)
-        | Request::SpdDelete(_)
-        | Request::SpdGet(_)
-        | Request::SpdDelete2(_)
-        | Request::SpdDump
-        | Request::SpdFlush
-        | Request::Migrate(_) => Err(Errno::Eopnotsupp),
+        Request::SpdUpdate(entry) => policies::update(context, entry, buf),
+        Request::SpdAdd(entry) => policies::add(context, entry, buf),
+        Request::SpdDelete(entry) => policies::delete(context, entry, buf),
+        Request::SpdGet(id) => policies::get(context, *id, buf),
+        Request::SpdDelete2(id) => policies::delete_by_id(context, *id, buf),
+        Request::SpdDump => dump::begin(context, What::Policies { last: None }, buf),
+        Request::SpdFlush => policies::flush(context, buf),
+        Request::Register { .. } | Request::Failed { .. } | Request::Migrate(_) => {
+            Err(Errno::Eopnotsupp)
+        }
     }
 }
