@@ -23,7 +23,7 @@ pub mod request;
 pub mod types;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use self::ext::{
     Alg, Algorithms, Endpoint, Filter, KmAddress, Range, Sa2, SaInfo, SecurityContext,

@@ -9,6 +9,7 @@ mod refuse;
 mod replies;
 mod roundtrip;
 mod samples;
+mod tell;
 
 use super::*;
 use std::vec::Vec;

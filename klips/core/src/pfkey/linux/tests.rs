@@ -4,7 +4,7 @@
 
 #![cfg(target_endian = "little")]
 
-mod captured;
+pub(in crate::pfkey) mod captured;
 mod damaged;
 mod refused;
 mod roundtrip;

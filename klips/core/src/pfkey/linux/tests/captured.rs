@@ -6,14 +6,14 @@ use super::*;
 use crate::pfkey::ext::{Key, Lifetime};
 
 /// openiked: an SPI for an SA to come.
-pub(super) const GETSPI: &str = "
+pub(in crate::pfkey) const GETSPI: &str = "
     02010003 0a000000 04000000 27010000
     02001000 00010000 ffffffff 00000000
     03000500 00000000 02000000 0a090002 00000000 00000000
     03000600 00000000 02000000 0a090001 00000000 00000000";
 
 /// openiked: the outgoing SA.
-pub(super) const ADD: &str = "
+pub(in crate::pfkey) const ADD: &str = "
     02030003 20000000 05000000 27010000
     02000100 372919b6 4001060c 00000000
     02001300 02000000 00000000 00000000
@@ -26,7 +26,7 @@ pub(super) const ADD: &str = "
                       202122232425262728292a2b2c2d2e2f";
 
 /// openiked: the policy for what comes out of the tunnel and is forwarded.
-pub(super) const SPDUPDATE: &str = "
+pub(in crate::pfkey) const SPDUPDATE: &str = "
     020d0000 12000000 07000000 27010000
     02001300 00000000 00000000 00000000
     03000500 ff180000 02000000 0a020000 00000000 00000000
@@ -36,17 +36,17 @@ pub(super) const SPDUPDATE: &str = "
     02000000 0a090002 00000000 00000000 02000000 0a090001 00000000 00000000";
 
 /// charon: does the policy still live.
-pub(super) const SPDGET: &str = "
+pub(in crate::pfkey) const SPDGET: &str = "
     02100000 0a000000 0c000000 8c000000
     02001200 02000300 4a000000 00000000
     03000500 ff180000 02000000 0a020000 00000000 00000000
     03000600 ff180000 02000000 0a010000 00000000 00000000";
 
 /// setkey: both lists of algorithms, though of no satype.
-pub(super) const REGISTER: &str = "02070000 02000000 00000000 1c010000";
+pub(in crate::pfkey) const REGISTER: &str = "02070000 02000000 00000000 1c010000";
 
 /// setkey's getspi, answered by af_key.
-pub(super) const LARVAL: &str = "
+pub(in crate::pfkey) const LARVAL: &str = "
     02010003 18000000 00000000 6d010000
     02000100 0d6b53a2 00000000 00000000
     04000300 00000000 00000000 00000000 1e000000 00000000 00000000 00000000
