@@ -4,6 +4,7 @@
 
 use super::form::{form, proto_of, Keys};
 use crate::{
+    algorithms,
     kapi::crypto::Secret,
     pfkey::{
         sas::{blueprint, empty, free_spi, insert, larval, replace},
@@ -27,7 +28,10 @@ use klips_core::{
         request::{NatT, SaParams},
         types::{flags::ESN, natt_type, SPI_MIN},
     },
-    sa::{alg::NONE, State},
+    sa::{
+        alg::{Job, NONE},
+        State,
+    },
     said::{SaProto, Said},
 };
 
@@ -182,6 +186,12 @@ fn params<'a>(request: &linux::Sa<'a>) -> SaParams<'a> {
     }
 }
 
+/// Whether this kernel has the algorithms that are asked for.
+fn is_there(params: &SaParams<'_>) -> bool {
+    let has = |job, id| id == NONE || algorithms::has(params.said.proto, job, id);
+    has(Job::Auth, params.sa.auth) && has(Job::Encrypt, params.sa.encrypt)
+}
+
 /// Everything that ADD and UPDATE say. Fails before anything is changed.
 fn whole(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Blueprint> {
     let params = params(request);
@@ -192,10 +202,9 @@ fn whole(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Blueprint> 
         return Err(Errno::Einval);
     }
     let mut linux = part(request)?;
-    let blueprint = blueprint(context, &params).map_err(|errno| match errno {
-        // How this dialect says that an algorithm is not there.
-        Errno::Enoent | Errno::Eproto => Errno::Enosys,
-        errno => errno,
+    let blueprint = blueprint(context, &params).map_err(|errno| match is_there(&params) {
+        true => errno,
+        false => Errno::Enosys,
     })?;
     if matches!(linux.mode, Mode::Tunnel | Mode::Any) {
         linux.tunnel = Some(tunnel(request, &blueprint)?);

@@ -116,7 +116,10 @@ fn blanking_takes_damaged_messages() {
         let mut shown = sample[..cut].to_vec();
         blank_keys(&mut shown);
         let key = &sample[96..112];
-        assert!(cut < 112 || !shown.windows(16).any(|part| part == key), "{cut}");
+        assert!(
+            cut < 112 || !shown.windows(16).any(|part| part == key),
+            "{cut}"
+        );
     }
     for at in 16..sample.len() {
         for value in [0, 1, 255] {
