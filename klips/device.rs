@@ -26,7 +26,7 @@ use crate::{
     stats::{discard, DeviceStats},
     tx,
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::{
     prelude::*,
     str::{CStr, CString},
@@ -68,6 +68,8 @@ pub(crate) struct IpsecDev {
     wanted: Pin<KBox<BhLock<Option<Name>>>>,
     /// MTU of the physical device when it was attached; 0 if detached. For the listing alone: packets go by the present one.
     remembered_mtu: AtomicU32,
+    /// It takes what leaves by its physical device and a policy is for. Ends with being detached for good.
+    catches: AtomicBool,
     stats: DeviceStats,
 }
 
@@ -80,6 +82,7 @@ impl IpsecDev {
             attached: Rcu::empty(),
             wanted: KBox::pin_init(BhLock::new(None), GFP_KERNEL)?,
             remembered_mtu: AtomicU32::new(0),
+            catches: AtomicBool::new(false),
             stats: DeviceStats::new()?,
         })
     }
@@ -112,6 +115,12 @@ impl IpsecDev {
         self.remembered_mtu.load(Ordering::Relaxed)
     }
 
+    /// Whether it takes what leaves by its physical device and a policy is for.
+    #[inline]
+    pub(crate) fn catches(&self) -> bool {
+        self.catches.load(Ordering::Relaxed)
+    }
+
     /// Counts a packet that was discarded here.
     pub(crate) fn discard(&self, why: Discard) {
         discard(&self.ns.drops, Some(&self.stats), why);
@@ -120,6 +129,11 @@ impl IpsecDev {
     /// Whether its physical device went away and had the name of `port`.
     pub(crate) fn waits_for(&self, port: &Port) -> bool {
         !self.attached.is_some() && self.wanted.with(|wanted| *wanted == Some(port.name()))
+    }
+
+    /// Whether it is attached, or waits for its physical device to come again.
+    fn is_claimed(&self) -> bool {
+        self.attached.is_some() || self.wanted.with(|wanted| wanted.is_some())
     }
 
     /// Whether it is attached to `port`.
@@ -150,15 +164,17 @@ pub(crate) fn remove(dev: &Device<IpsecDev>, rtnl: &Rtnl) {
     dev.remove(rtnl);
 }
 
-/// Attaches `dev` to the device called `name`, now and whenever one of that name comes again.
+/// Attaches `dev` to the device that an ioctl names, now and whenever one of that name comes again.
 ///
 /// Errors as [`attach`]; `ENXIO`: no such device.
-fn attach_by_name(dev: &Device<IpsecDev>, rtnl: &Rtnl, name: &CStr) -> Result {
+fn attach_by_name(dev: &Device<IpsecDev>, rtnl: &Rtnl, arg: &[u8; 16], catches: bool) -> Result {
+    let name = physical_name(arg)?;
+    let name = CStr::from_bytes_until_nul(&name).map_err(|_| EINVAL)?;
     if dev.data().attached.is_some() {
         return Err(EBUSY);
     }
     let phys = PortRef::by_name(dev.port().net(), name).ok_or(ENXIO)?;
-    attach(dev, rtnl, phys, None)
+    attach(dev, rtnl, phys, None, catches)
 }
 
 /// Whether devices of `ns` can be attached to `phys`. `EINVAL`: it is an ipsecN device, or stands on one.
@@ -169,7 +185,7 @@ fn check_physical(ns: &Instance, phys: &Port) -> Result {
     Ok(())
 }
 
-/// Attaches `dev` to `phys`. The device gets the usual MTU, if not another one is asked for.
+/// Attaches `dev` to `phys`, to catch what leaves by that or not. It gets the usual MTU, if not another one is asked for.
 ///
 /// `EBUSY`: attached already; others as [`check_physical`].
 pub(crate) fn attach(
@@ -177,6 +193,7 @@ pub(crate) fn attach(
     rtnl: &Rtnl,
     phys: PortRef,
     own_mtu: Option<u32>,
+    catches: bool,
 ) -> Result {
     let data = dev.data();
     if data.attached.is_some() {
@@ -189,6 +206,7 @@ pub(crate) fn attach(
     dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), headroom)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
     data.wanted.with(|wanted| *wanted = Some(name));
+    data.catches.store(catches, Ordering::Relaxed);
     data.attached.publish(Some(prepared), &data.ns.yard);
     Ok(())
 }
@@ -197,6 +215,7 @@ pub(crate) fn attach(
 pub(crate) fn detach(dev: &Device<IpsecDev>, rtnl: &Rtnl) -> Result {
     let data = dev.data();
     let waited = data.wanted.with(Option::take).is_some();
+    data.catches.store(false, Ordering::Relaxed);
     if data.attached.is_some() {
         part(dev, rtnl);
     } else if !waited {
@@ -297,18 +316,13 @@ impl Driver for IpsecDev {
         const DETACH: u32 = 1;
         const CLEAR: u32 = 2;
         const UDP_ENCAP: u32 = 3;
+        const ATTACH_AND_CATCH: u32 = 4;
         if !dev.port().net().capable_net_admin() {
             return Err(EPERM);
         }
         match cmd {
-            ATTACH => {
-                let name = physical_name(arg)?;
-                attach_by_name(
-                    dev,
-                    rtnl,
-                    CStr::from_bytes_until_nul(&name).map_err(|_| EINVAL)?,
-                )
-            }
+            ATTACH => attach_by_name(dev, rtnl, arg, false),
+            ATTACH_AND_CATCH => attach_by_name(dev, rtnl, arg, true),
             DETACH => detach(dev, rtnl),
             CLEAR => {
                 dev.data().ns.each_device(rtnl, |dev| {

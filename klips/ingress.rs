@@ -12,7 +12,7 @@ use crate::{
 };
 use kernel::sync::rcu;
 use klips_core::{
-    eroute::{is_ike_or_ipsec, Key, Verdict},
+    eroute::{is_ike_or_ipsec, is_of_the_link, Key, Verdict},
     wire::{flow, udp::UDP},
 };
 
@@ -35,6 +35,9 @@ impl Inspector for Ingress {
         let Ok(flow) = flow::classify_head(head, len) else {
             return true;
         };
+        if is_of_the_link(&flow, head.get(flow.header_len).copied()) {
+            return true;
+        }
         // Later fragments do not show whether they are ESP in UDP; without a first one, which does, they come to nothing.
         if flow.proto == UDP && !flow.first_fragment && route::is_local(port.net(), &flow.dst) {
             return true;

@@ -7,6 +7,7 @@
 use crate::{
     device::{self, IpsecDev},
     devices::Devices,
+    egress::Egress,
     eroute::{self, Eroutes, EroutesWriter},
     error::Discard,
     events::{Event, Events, Moved},
@@ -139,6 +140,17 @@ impl Tables {
             .find(|dev| dev.data().is_on(port, guard))
     }
 
+    /// The device that is attached to `port` and catches what leaves by it.
+    #[inline]
+    pub(crate) fn device_catching<'g>(
+        &'g self,
+        port: &Port,
+        guard: &'g Guard,
+    ) -> Option<&'g DeviceRef<IpsecDev>> {
+        let mut catching = self.devices.iter(guard).filter(|dev| dev.data().catches());
+        catching.find(|dev| dev.data().is_on(port, guard))
+    }
+
     /// The device that accounts for what arrives by `port`: the one attached to it, or itself, for a packet that came out
     /// of one tunnel and is for another.
     #[inline]
@@ -187,7 +199,7 @@ pub(crate) struct Instance {
     tables: Arc<Tables>,
     events: Worker<Events>,
     #[pin]
-    files: Mutex<Option<(proc::Files, Hooks<Ingress>)>>,
+    files: Mutex<Option<(proc::Files, [Hooks; 2])>>,
 }
 
 impl Deref for Instance {
@@ -253,7 +265,11 @@ impl PerNet for Instance {
 
     fn start(this: &Arc<Self>, net: &Net) -> Result {
         let files = proc::Files::new(net, &this.sysctl)?;
-        *this.files.lock() = Some((files, Hooks::new(net)?));
+        let hooks = [
+            Hooks::incoming::<Ingress>(net)?,
+            Hooks::outgoing::<Egress>(net)?,
+        ];
+        *this.files.lock() = Some((files, hooks));
         if net.has_fallback_tunnels() {
             this.make_devices(net, crate::params::interfaces())?;
         }
@@ -316,7 +332,8 @@ impl Instance {
     fn attach_waiting(&self, rtnl: &Rtnl, port: &Port) {
         self.each_device(rtnl, |dev| {
             if dev.data().waits_for(port) {
-                let _ = device::attach(dev, rtnl, port.hold(), None);
+                let catches = dev.data().catches();
+                let _ = device::attach(dev, rtnl, port.hold(), None, catches);
             }
         });
     }

@@ -17,6 +17,7 @@
 mod algorithms;
 mod device;
 mod devices;
+mod egress;
 mod eroute;
 mod error;
 mod events;

@@ -174,6 +174,7 @@ impl Listing for Attachments {
             name: name.as_str(),
             mtu: dev.port().mtu(),
             remembered_mtu: dev.data().remembered_mtu(),
+            catches: dev.data().catches(),
             physical: phys.as_ref().map(|(name, mtu)| (name.as_str(), *mtu)),
         };
         write!(out, "{row}")

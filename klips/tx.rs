@@ -151,9 +151,7 @@ impl<'g> Outbound<'g> {
     fn decide(&self, flow: &Flow) -> Result<Decision<'g>, Discard> {
         let net = self.dev.port().net();
         let decision = policy::decide(self.ns, net, flow, self.guard).ok_or(Discard::TxNoEroute)?;
-        if let Decision::Eroute(eroute) = decision {
-            eroute.hit();
-        }
+        decision.hit();
         Ok(decision)
     }
 

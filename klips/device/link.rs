@@ -11,6 +11,7 @@ use crate::{
     },
     params::MAX_INTERFACES,
 };
+use core::sync::atomic::Ordering;
 use kernel::{prelude::*, sync::rcu};
 
 /// Attributes of `ip link`: the UAPI's `IFLA_KLIPS_*`.
@@ -23,22 +24,28 @@ mod attribute {
     pub(super) const PHYS_MTU: u16 = 3;
     /// The name of the physical device that it waits for.
     pub(super) const WAITS_FOR: u16 = 4;
+    /// Whether it catches what leaves by the physical device: 1 or 0.
+    pub(super) const CATCH: u16 = 5;
 }
 
 /// What users may say.
-pub(super) static POLICY: Policy<5> = Policy::new([
+pub(super) static POLICY: Policy<6> = Policy::new([
     Wish::SHOWN,
     Wish::NUMBER,
     Wish::SHOWN,
     Wish::SHOWN,
     Wish::SHOWN,
+    Wish::NUMBER,
 ]);
 
 /// Bytes that a description takes at most.
-pub(super) const DESCRIPTION: usize = 3 * Description::room(4) + Description::room(16);
+pub(super) const DESCRIPTION: usize = 4 * Description::room(4) + Description::room(16);
 
 /// Tells a user why devices cannot stand on a physical one.
 const NOT_PHYSICAL: &CStr = c"the physical device is a klips device, or stands on one";
+
+/// Tells a user why a device cannot catch.
+const NOTHING_TO_CATCH: &CStr = c"a klips device that is attached to nothing has nothing to catch";
 
 /// N, of a name ipsecN.
 fn number_in(name: &str) -> Option<u32> {
@@ -70,19 +77,34 @@ pub(super) fn create(request: &NewDevice<'_, IpsecDev>, rtnl: &Rtnl) -> Result {
         }
         check_physical(&ns, phys).map_err(|e| wishes.refuse(NOT_PHYSICAL, e))?;
     }
+    let catches = catches(wishes);
+    if catches == Some(true) && phys.is_none() {
+        return Err(wishes.refuse(NOTHING_TO_CATCH, EINVAL));
+    }
     let name = name_of(number)?;
     let dev = ns.devices.add(number, rtnl, || {
         request.register(&name, IpsecDev::new(ns.clone(), number)?, rtnl)
     })?;
     match phys {
-        Some(phys) => attach(&dev, rtnl, phys, request.mtu()).inspect_err(|_| remove(&dev, rtnl)),
+        Some(phys) => attach(&dev, rtnl, phys, request.mtu(), catches.unwrap_or(false))
+            .inspect_err(|_| remove(&dev, rtnl)),
         None => Ok(()),
     }
 }
 
-/// `ip link set ipsecN type klips dev PHYSICAL`, or `nodev`: attaches it elsewhere, or nowhere.
+/// Whether the user wants the device to catch, or not to.
+fn catches(wishes: &Wishes<'_, IpsecDev>) -> Option<bool> {
+    wishes.number(attribute::CATCH).map(|wish| wish != 0)
+}
+
+/// `ip link set ipsecN type klips dev PHYSICAL`, or `nodev`: attaches it elsewhere, or nowhere. `catch`, `nocatch`.
 pub(super) fn change(dev: &Device<IpsecDev>, wishes: &Wishes<'_, IpsecDev>, rtnl: &Rtnl) -> Result {
-    match wishes.number(attribute::LINK) {
+    let (data, link, catches) = (dev.data(), wishes.number(attribute::LINK), catches(wishes));
+    let will_be_claimed = link.map_or(data.is_claimed(), |ifindex| ifindex != 0);
+    if catches == Some(true) && !will_be_claimed {
+        return Err(wishes.refuse(NOTHING_TO_CATCH, EINVAL));
+    }
+    match link {
         None => Ok(()),
         Some(0) => match detach(dev, rtnl) {
             Err(e) if e == ENODEV => Ok(()),
@@ -94,13 +116,18 @@ pub(super) fn change(dev: &Device<IpsecDev>, wishes: &Wishes<'_, IpsecDev>, rtnl
             let phys = phys.and_then(|ifindex| PortRef::by_index(net, ifindex));
             let phys =
                 phys.ok_or_else(|| wishes.refuse(c"there is no such physical device", ENODEV))?;
-            check_physical(&dev.data().ns, &phys).map_err(|e| wishes.refuse(NOT_PHYSICAL, e))?;
+            check_physical(&data.ns, &phys).map_err(|e| wishes.refuse(NOT_PHYSICAL, e))?;
             reattach(dev, rtnl, phys)
         }
+    }?;
+    if let Some(catches) = catches {
+        data.catches.store(catches, Ordering::Relaxed);
     }
+    Ok(())
 }
 
-/// Attaches `dev` to `phys`, whatever it was attached to; it keeps its MTU if it was. Nothing is done if it is there.
+/// Attaches `dev` to `phys`, whatever it was attached to; it keeps its MTU if it was, and catches if it did. Nothing is done
+/// if it is there.
 ///
 /// `ENOMEM`: it stays as it was.
 fn reattach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
@@ -108,17 +135,18 @@ fn reattach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
         let guard = rcu::read_lock();
         dev.data().attachment(&guard).map(|a| a.port().hold())
     };
+    let catches = dev.data().catches();
     let Some(before) = before else {
-        return attach(dev, rtnl, phys, None);
+        return attach(dev, rtnl, phys, None, catches);
     };
     if core::ptr::eq::<Port>(&*before, &*phys) {
         return Ok(());
     }
     let mtu = Some(dev.port().mtu());
     detach(dev, rtnl)?;
-    attach(dev, rtnl, phys, mtu).inspect_err(|_| {
+    attach(dev, rtnl, phys, mtu, catches).inspect_err(|_| {
         // It stays where it was. That this fails too, for want of memory, is the one way to end up detached.
-        let _ = attach(dev, rtnl, before, mtu);
+        let _ = attach(dev, rtnl, before, mtu, catches);
     })
 }
 
@@ -126,6 +154,9 @@ fn reattach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
 pub(super) fn describe(dev: &IpsecDev, to: &mut Description<'_>) -> Result {
     let guard = rcu::read_lock();
     to.number(attribute::NUMBER, dev.number)?;
+    if dev.catches() {
+        to.number(attribute::CATCH, 1)?;
+    }
     if let Some(attachment) = dev.attachment(&guard) {
         let ifindex = u32::try_from(attachment.port().ifindex()).unwrap_or(0);
         to.number(attribute::LINK, ifindex)?;

@@ -94,6 +94,8 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 			u8 tos, u8 proto, int oif);
 void klips_select_ident(struct net *net, struct sk_buff *skb);
 int klips_local_out(struct net *net, struct sk_buff *skb);
+int klips_divert4(struct sk_buff *skb, struct net_device *dev);
+int klips_divert6(struct sk_buff *skb, struct net_device *dev);
 unsigned int klips_inet_addr_type(struct net *net, __be32 addr);
 bool klips_inet6_addr_is_local(struct net *net, const u8 *addr);
 void klips_icmp_send(struct sk_buff *skb, int type, int code, u32 info);
@@ -121,6 +123,8 @@ struct net_device *klips_skb_dev(const struct sk_buff *skb);
 int klips_skb_ll_reserve(const struct sk_buff *skb);
 void klips_skb_scrub_outbound(struct sk_buff *skb);
 bool klips_skb_was_decrypted(const struct sk_buff *skb);
+bool klips_skb_has_route(const struct sk_buff *skb);
+bool klips_skb_is_settled(const struct sk_buff *skb, bool is_ipv6);
 void klips_skb_park(struct sk_buff *skb);
 void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
 void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet);

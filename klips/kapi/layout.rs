@@ -46,7 +46,9 @@ const LAYOUT: &[(&str, usize)] = rust_layout! {
     netdev_notifier_info.extack;
     netlink_ext_ack._msg;
     nf_hook_ops;
+    nf_hook_state.pf;
     nf_hook_state.in_;
+    nf_hook_state.out;
     notifier_block;
     pernet_operations;
     proto;

@@ -10,7 +10,8 @@ use crate::{
 };
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
-    eroute::{bypass, is_ike_or_ipsec, Key},
+    eroute::{bypass, is_ike_or_ipsec, Key, Verdict},
+    said::Shunt,
     wire::flow::Flow,
 };
 
@@ -20,6 +21,25 @@ pub(crate) enum Decision<'g> {
     Bypass,
     /// An eroute says what to do.
     Eroute(&'g Arc<Eroute>),
+}
+
+impl Decision<'_> {
+    /// The packet is to leave as it is.
+    pub(crate) fn leaves_in_clear(&self) -> bool {
+        match self {
+            Self::Bypass => true,
+            Self::Eroute(eroute) => {
+                matches!(Verdict::from(eroute.spec.said), Verdict::Shunt(Shunt::Pass))
+            }
+        }
+    }
+
+    /// Counts a packet that goes by it.
+    pub(crate) fn hit(&self) {
+        if let Self::Eroute(eroute) = self {
+            eroute.hit();
+        }
+    }
 }
 
 /// The policy for a flow, which is not counted as used. `None`: there is none. This host's own key management and IPsec get

@@ -2,7 +2,7 @@
 """KLIPS against native XFRM in every combination of algorithms, protocols, modes and families, with tshark looking on.
 
 MATRIX=all takes the complete table of `klipstest.cells`; other words, the cells that have them in their names; by default
-it is a part of it that has everything once. At the end the table is printed.
+it is a part of it that has everything once. CATCH=1 has ipsec0 catch what no route leads to it. At the end the table is printed.
 """
 
 import os
@@ -167,7 +167,7 @@ def legend():
 
 
 with case("the gateways"):
-    pair = Pair()
+    pair = Pair(catching=os.environ.get("CATCH") == "1")
     pair.start_klips(pair.a, 0)
     pair.open_udp()
     capture = Capture(pair.a, "wan0", CAPTURE)

@@ -14,19 +14,21 @@
  * Private ioctls, on any socket, with ifr_name naming an ipsecN device. The numbers are SIOCDEVPRIVATE and up.
  *
  * SET_DEV attaches the device to the physical one of the argument: ENXIO if that does not exist, EBUSY if the ipsecN
- * is attached already. DEL_DEV detaches it: ENODEV if it was not attached. CLR_DEV detaches every device, whichever
+ * is attached already. CATCH_DEV attaches it too, and has it take what is routed to the physical device and a policy is
+ * for; attach it anew, or see IFLA_KLIPS_CATCH, to end that. DEL_DEV detaches it: ENODEV if it was not attached. CLR_DEV detaches every device, whichever
  * it is called on. All need CAP_NET_ADMIN.
  */
 #define KLIPS_SIOC_SET_DEV	0x89F0
 #define KLIPS_SIOC_DEL_DEV	0x89F1
 #define KLIPS_SIOC_CLR_DEV	0x89F2
 #define KLIPS_SIOC_UDP_ENCAP	0x89F3
+#define KLIPS_SIOC_CATCH_DEV	0x89F4
 
 /* Bytes of a device name in the argument, its final zero included. */
 #define KLIPS_CONF_NAMSIZ	12
 
 /*
- * Argument of SET_DEV, DEL_DEV and CLR_DEV. It lies over ifr_ifru, which is 16 bytes into struct ifreq. A name is cut
+ * Argument of SET_DEV, CATCH_DEV, DEL_DEV and CLR_DEV. It lies over ifr_ifru, which is 16 bytes into struct ifreq. A name is cut
  * at its first colon.
  */
 struct klips_conf {
@@ -41,8 +43,8 @@ struct klips_udp_encap {
 };
 
 /*
- * Attributes of a link of kind "klips" (IFLA_INFO_DATA). The first one is said and shown, the others are shown.
- * IFLA_LINK says the same as the first when a link is made.
+ * Attributes of a link of kind "klips" (IFLA_INFO_DATA). LINK and CATCH are said and shown, the others are shown.
+ * IFLA_LINK says the same as LINK when a link is made.
  */
 enum {
 	IFLA_KLIPS_UNSPEC,
@@ -50,6 +52,7 @@ enum {
 	IFLA_KLIPS_NUMBER,	/* __u32: N of the ipsecN that it was made as */
 	IFLA_KLIPS_PHYS_MTU,	/* __u32: MTU of the physical device when it was attached, bytes */
 	IFLA_KLIPS_WAITS_FOR,	/* string: the physical device that went away, and that it waits for */
+	IFLA_KLIPS_CATCH,	/* __u32: 1 to take what is routed to the physical device, 0 not to; shown if 1 */
 };
 
 /* SPIs of the shunts, in host byte order: SAIDs of protocol 61 with an unspecified destination. */

@@ -39,5 +39,7 @@ pub use key::{Key, Selector};
 pub use lines::Line;
 pub use search::{search, Group, Packed, Shape, Source, MOST_SHAPES};
 pub use shape::{insertion_point, insertion_point_by, lookup, precedes, source_of};
-pub use trap::{acquire_ends, bypass, hold_for, is_ike_or_ipsec, AcquireEnds, IKE_PORTS};
+pub use trap::{
+    acquire_ends, bypass, hold_for, is_ike_or_ipsec, is_of_the_link, AcquireEnds, IKE_PORTS,
+};
 pub use verdict::Verdict;

@@ -181,6 +181,8 @@ discards! {
     TxCryptoBusy, "tx_crypto_busy", TX_DROP;
     /// To send: the physical device went away meanwhile.
     TxDeviceGone, "tx_device_gone", TX_ERR;
+    /// To send: the ipsecN device that catches the packet is down, or has no IPv6.
+    TxDeviceDown, "tx_device_down", TX_DROP;
     /// To send: the firewall or the driver refused the outer packet.
     TxRefused, "tx_refused", TX_ERR;
     /// To send: a family or protocol that is not handled.

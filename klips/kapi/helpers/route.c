@@ -110,8 +110,10 @@ void klips_select_ident(struct net *net, struct sk_buff *skb)
 	__ip_select_ident(net, ip_hdr(skb), 1);
 }
 
+/* Sends a packet that IPsec is through with: klips_skb_is_settled will know it. */
 int klips_local_out(struct net *net, struct sk_buff *skb)
 {
+	IPCB(skb)->flags |= IPSKB_XFRM_TRANSFORMED;
 	return ip_local_out(net, NULL, skb);
 }
 
@@ -175,10 +177,73 @@ int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u
 int klips_local_out6(struct net *net, struct sk_buff *skb)
 {
 #if IS_BUILTIN(CONFIG_IPV6)
+	IP6CB(skb)->flags |= IP6SKB_XFRM_TRANSFORMED;
 	return ip6_local_out(net, NULL, skb);
 #else
 	kfree_skb(skb);
 	return -EAFNOSUPPORT;
+#endif
+}
+
+/*
+ * Makes a routed packet one that is routed to @dev: its route is replaced by one that differs in the device, with that
+ * device's MTU, and in nothing that was to be done on the way to the device of before. Returns 0 or -errno.
+ */
+int klips_divert4(struct sk_buff *skb, struct net_device *dev)
+{
+	const struct rtable *from = skb_rtable(skb);
+	struct rtable *rt = rt_dst_alloc(dev, from->rt_flags, from->rt_type, true);
+
+	if (!rt)
+		return -ENOMEM;
+	rt->rt_is_input = from->rt_is_input;
+	rt->rt_iif = from->rt_iif;
+	rt->rt_pmtu = from->rt_pmtu;
+	rt->rt_mtu_locked = from->rt_mtu_locked;
+	rt->rt_gw_family = from->rt_gw_family;
+	if (from->rt_gw_family == AF_INET)
+		rt->rt_gw4 = from->rt_gw4;
+	else if (from->rt_gw_family == AF_INET6)
+		rt->rt_gw6 = from->rt_gw6;
+	rt->dst.expires = READ_ONCE(from->dst.expires);
+	rt->dst.input = READ_ONCE(from->dst.input);
+	skb_dst_drop(skb);
+	skb_dst_set(skb, &rt->dst);
+	skb->dev = dev;
+	return 0;
+}
+
+/* As klips_divert4. -ENETDOWN: the device has no IPv6. */
+int klips_divert6(struct sk_buff *skb, struct net_device *dev)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	const struct rt6_info *from = dst_rt6_info(skb_dst(skb));
+	struct inet6_dev *idev = in6_dev_get(dev);
+	struct rt6_info *rt;
+
+	if (!idev)
+		return -ENETDOWN;
+	if (READ_ONCE(idev->cnf.disable_ipv6)) {
+		in6_dev_put(idev);
+		return -ENETDOWN;
+	}
+	/* One for each packet: not to be counted, or the routing table would be cleaned up for them. */
+	rt = ip6_dst_alloc(dev_net(dev), dev, DST_NOXFRM | DST_NOCOUNT);
+	if (!rt) {
+		in6_dev_put(idev);
+		return -ENOMEM;
+	}
+	rt->rt6i_idev = idev;
+	rt->rt6i_flags = from->rt6i_flags & RTF_GATEWAY;
+	rt->rt6i_gateway = from->rt6i_gateway;
+	rt->dst.input = READ_ONCE(from->dst.input);
+	rt->dst.output = ip6_output;
+	skb_dst_drop(skb);
+	skb_dst_set(skb, &rt->dst);
+	skb->dev = dev;
+	return 0;
+#else
+	return -ENETDOWN;
 #endif
 }
 

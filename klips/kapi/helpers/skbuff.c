@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/etherdevice.h>
+#include <linux/ipv6.h>
 #include <linux/netfilter.h>
 #include <net/dst.h>
+#include <net/ip.h>
 #include <net/xfrm.h>
 
 void klips_kfree_skb(struct sk_buff *skb)
@@ -151,4 +153,22 @@ void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool 
 bool klips_skb_was_decrypted(const struct sk_buff *skb)
 {
 	return secpath_exists(skb);
+}
+
+bool klips_skb_has_route(const struct sk_buff *skb)
+{
+	return skb_dst(skb);
+}
+
+/*
+ * Whether IPsec is through with a routed packet that leaves: this host has transformed it, or the native stack is about
+ * to. klips_local_out says so of our own.
+ */
+bool klips_skb_is_settled(const struct sk_buff *skb, bool is_ipv6)
+{
+	if (dst_xfrm(skb_dst(skb)))
+		return true;
+	if (is_ipv6)
+		return IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED;
+	return IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED;
 }

@@ -66,6 +66,11 @@ impl Port {
         u32::from(self.get().type_) == raw::ARPHRD_ETHER
     }
 
+    /// Whether it is up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.get().flags & raw::KLIPS_IFF_UP != 0
+    }
+
     /// Room that the device's link layer wants before a packet, bytes.
     #[inline]
     pub(crate) fn link_reserve(&self) -> usize {

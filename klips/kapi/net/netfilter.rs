@@ -1,114 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Looking at packets as they come in, before they are routed.
+//! Netfilter hooks: looking at packets as they come in ([`Inspector`]) and as they leave ([`Diverter`]).
 //!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
-use super::{dev::Port, raw, Net};
-use core::{marker::PhantomData, mem, slice};
+mod incoming;
+mod outgoing;
+
+pub(crate) use incoming::Inspector;
+pub(crate) use outgoing::{Diverter, Leaving};
+
+use super::{raw, Net};
+use core::mem;
 use kernel::{
-    ffi::{c_uint, c_void},
+    ffi::{c_int, c_uint},
     prelude::*,
 };
 
-/// How much of a packet is made linear to look at: addresses, extension headers, ports.
-const LOOK: u32 = 128;
+/// What a hook says: the packet is freed.
+const DROP: c_uint = 0;
+/// What a hook says: the packet goes on.
+const ACCEPT: c_uint = 1;
 
-/// Somebody who looks at packets.
-pub(crate) trait Inspector: 'static {
-    /// Whether a packet that came in by `port` may go on. Softirq, under RCU.
-    ///
-    /// `head` is the linear beginning of the packet, an IP header first; the whole packet has `len` bytes.
-    fn admits(port: &Port, head: &[u8], len: usize) -> bool;
-}
+/// The same function at one hook of both families.
+type Pair = [raw::nf_hook_ops; 2];
 
-struct Ops<I: Inspector>(PhantomData<I>);
-
-impl<I: Inspector> Ops<I> {
-    const HOOKS: [raw::nf_hook_ops; 2] = [
-        Self::hook(raw::KLIPS_NFPROTO_IPV4),
-        Self::hook(raw::KLIPS_NFPROTO_IPV6),
-    ];
-
-    const fn hook(pf: u32) -> raw::nf_hook_ops {
+/// A pair of hooks that `hook` is called from, at `hooknum`, in the order of priorities.
+const fn pair(hook: raw::nf_hookfn, hooknum: u32, priority: c_int) -> Pair {
+    const fn one(pf: u32, hook: raw::nf_hookfn, hooknum: u32, priority: c_int) -> raw::nf_hook_ops {
         raw::nf_hook_ops {
-            hook: Some(Self::callback),
+            hook,
             pf: pf as u8,
-            hooknum: raw::KLIPS_NF_INET_PRE_ROUTING,
-            // Before connection tracking and address translation, which would change what is looked at.
-            priority: raw::KLIPS_NF_IP_PRI_RAW,
+            hooknum,
+            priority,
             // SAFETY: All-zero is a valid `nf_hook_ops`.
             ..unsafe { mem::zeroed() }
         }
     }
-
-    /// A packet came in.
-    ///
-    /// # Safety
-    ///
-    /// `skb` must be a live buffer whose data begins with an IP header, and `state` the hook's state.
-    unsafe extern "C" fn callback(
-        _priv: *mut c_void,
-        skb: *mut raw::sk_buff,
-        state: *const raw::nf_hook_state,
-    ) -> c_uint {
-        const DROP: c_uint = 0;
-        const ACCEPT: c_uint = 1;
-        // SAFETY: By the function's requirement; the device lives as long as the packet is on its way.
-        let (port, head, len) = unsafe {
-            let Some(port) = Port::from_raw((*state).in_) else {
-                return ACCEPT;
-            };
-            if raw::klips_skb_was_decrypted(skb) {
-                return ACCEPT;
-            }
-            let len = (*skb).len;
-            if !raw::klips_pskb_may_pull(skb, len.min(LOOK)) {
-                return ACCEPT;
-            }
-            let head = slice::from_raw_parts((*skb).data, len.min(LOOK) as usize);
-            (port, head, len as usize)
-        };
-        if I::admits(port, head, len) {
-            ACCEPT
-        } else {
-            DROP
-        }
-    }
+    [
+        one(raw::KLIPS_NFPROTO_IPV4, hook, hooknum, priority),
+        one(raw::KLIPS_NFPROTO_IPV6, hook, hooknum, priority),
+    ]
 }
 
-/// The registration of an inspector in one namespace.
-pub(crate) struct Hooks<I: Inspector> {
+/// The registration of a pair of hooks in one namespace.
+pub(crate) struct Hooks {
     net: *mut raw::net,
     /// The hooks as they were registered: they are known by their address.
-    hooks: &'static [raw::nf_hook_ops; 2],
-    _i: PhantomData<fn() -> I>,
+    pair: &'static Pair,
 }
 
 // SAFETY: The namespace pointer is only used to unregister; see `new`.
-unsafe impl<I: Inspector> Send for Hooks<I> {}
+unsafe impl Send for Hooks {}
 // SAFETY: As above.
-unsafe impl<I: Inspector> Sync for Hooks<I> {}
+unsafe impl Sync for Hooks {}
 
-impl<I: Inspector> Hooks<I> {
-    /// Begins to look at the packets of `net`, IPv4 and IPv6. Process context.
+impl Hooks {
+    /// Has `I` look at packets of `net` that come in. As [`Hooks::new`].
+    pub(crate) fn incoming<I: Inspector>(net: &Net) -> Result<Self> {
+        Self::new(net, incoming::hooks::<I>())
+    }
+
+    /// Has `D` look at packets of `net` that are about to leave. As [`Hooks::new`].
+    pub(crate) fn outgoing<D: Diverter>(net: &Net) -> Result<Self> {
+        Self::new(net, outgoing::hooks::<D>())
+    }
+
+    /// Registers hooks. Process context.
     ///
     /// The value must be dropped before the namespace is gone: it belongs to the namespace's own state.
-    pub(crate) fn new(net: &Net) -> Result<Self> {
-        let hooks: &'static _ = &Ops::<I>::HOOKS;
+    fn new(net: &Net, pair: &'static Pair) -> Result<Self> {
         // SAFETY: The hooks are static.
-        super::to_result(unsafe { raw::nf_register_net_hooks(net.as_ptr(), hooks.as_ptr(), 2) })?;
+        super::to_result(unsafe { raw::nf_register_net_hooks(net.as_ptr(), pair.as_ptr(), 2) })?;
         Ok(Self {
             net: net.as_ptr(),
-            hooks,
-            _i: PhantomData,
+            pair,
         })
     }
 }
 
-impl<I: Inspector> Drop for Hooks<I> {
+impl Drop for Hooks {
     fn drop(&mut self) {
         // SAFETY: Registered in `new`, in a namespace that outlives this by `new`'s contract.
-        unsafe { raw::nf_unregister_net_hooks(self.net, self.hooks.as_ptr(), 2) };
+        unsafe { raw::nf_unregister_net_hooks(self.net, self.pair.as_ptr(), 2) };
     }
 }

@@ -380,6 +380,7 @@ fn devices_and_version() {
             mtu,
             remembered_mtu,
             physical,
+            catches: false,
         }
         .to_string()
     };

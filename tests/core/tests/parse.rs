@@ -183,6 +183,7 @@ fn groups_devices_version_debug() {
         "ipsec0 -> eth0 mtu=16260(1500) -> 1500\n",
         "ipsec1 -> NULL mtu=0(0) -> 0\n",
         "ipsec0 -> NULL mtu=16260(0) -> 0\n",
+        "ipsec0 -> eth0 mtu=16260(1500) -> 1500 catch\n",
     ] {
         assert_eq!(TncfgRow::parse(line).unwrap().to_string(), line);
     }
@@ -191,6 +192,7 @@ fn groups_devices_version_debug() {
         "ipsec0 -> eth0",
         "ipsec0 -> eth0 16260(1500) -> 1500",
         "ipsec0 -> eth0 mtu=16260(1500) -> 1500 x",
+        "ipsec0 -> eth0 mtu=16260(1500) -> 1500 catch x",
     ] {
         assert_eq!(TncfgRow::parse(line).unwrap_err(), RowError::Shape);
     }

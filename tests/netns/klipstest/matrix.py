@@ -5,8 +5,8 @@
              lo   10.1.0.1,  fd01::1                 10.2.0.1,  fd02::1  lo
              ipsec0 on wan0
 
-Gateway A is KLIPS, gateway B native XFRM or KLIPS. What they are to do is a `cells.Cell`. Programs take long to start in
-an emulated machine: KLIPS is told by PF_KEY, XFRM by one run of ip(8).
+Gateway A is KLIPS, gateway B native XFRM or KLIPS. What they are to do is a `cells.Cell`. Packets are routed to ipsec0, or
+it catches them: then routes are those of XFRM. Programs take long to start in an emulated machine: KLIPS is told by PF_KEY, XFRM by one run of ip(8).
 """
 
 import socket
@@ -50,7 +50,8 @@ def peers(cell):
 class Pair:
     """Both gateways."""
 
-    def __init__(self):
+    def __init__(self, catching=False):
+        self._catching = catching
         # Without it no socket can be exempted from policies.
         run("modprobe", "xfrm_user")
         self.a, self.b = Netns("gwA"), Netns("gwB")
@@ -93,8 +94,9 @@ class Pair:
 
     def start_klips(self, ns, i):
         """Attaches ipsec0."""
-        ns.run("ipsec", "tncfg", "--attach", "--virtual", "ipsec0", "--physical", "wan0")
-        ns.ip(f"addr add {OUTER[4][i]}/32 dev ipsec0", "link set ipsec0 up")
+        ns.run("ipsec", "tncfg", "--attach", "--virtual", "ipsec0", "--physical", "wan0",
+               *(["--catch"] if self._catching else []))
+        ns.ip(*([] if self._catching else [f"addr add {OUTER[4][i]}/32 dev ipsec0"]), "link set ipsec0 up")
         self._keys[ns.name] = pfkey.PfKey(ns)
 
     def install(self, cell, far):
@@ -108,7 +110,10 @@ class Pair:
     def klips(self, cell, i, ns):
         """A gateway that is KLIPS."""
         peer, mine = ends(cell)[1 - i], ends(cell)[i]
-        ns.ip(*self._route(ns, f"{peer}/{LENGTH[cell.inner]}", f"dev ipsec0 src {mine}"))
+        way = "dev ipsec0"
+        if self._catching:
+            way = self._past(cell, i) if cell.mode == "tunnel" else "dev wan0"
+        ns.ip(*self._route(ns, f"{peer}/{LENGTH[cell.inner]}", f"{way} src {mine}"))
         self._ask(ns, pfkey.clear_flows(), pfkey.message(pfkey.FLUSH, 0))
         for direction in (0, 1):
             self._ask(ns, *sas(cell, direction))
@@ -122,6 +127,11 @@ class Pair:
         self._routes[ns.name] = to
         return [*([f"route del {old}"] if old else []), f"route add {to} {way}"]
 
+    @staticmethod
+    def _past(cell, i):
+        """The way that there would be without IPsec."""
+        return f"via {OUTER[cell.inner][1 - i]} dev wan0"
+
     def _ask(self, ns, *messages):
         for message in messages:
             errno, _ = self._keys[ns.name].ask(message)
@@ -134,16 +144,20 @@ class Pair:
         # In transport mode it is the route of wan0.
         if cell.mode == "tunnel":
             peer, mine = ends(cell)[1 - i], ends(cell)[i]
-            lines += self._route(ns, f"{peer}/{LENGTH[cell.inner]}", f"via {OUTER[cell.inner][1 - i]} dev wan0 src {mine}")
+            lines += self._route(ns, f"{peer}/{LENGTH[cell.inner]}", f"{self._past(cell, i)} src {mine}")
         for direction in (0, 1):
             lines += states(cell, direction)
             lines.append(policy(cell, direction, "out" if direction == i else "in"))
         ns.ip(*lines)
 
-    def delete(self):
-        """Ends it."""
+    def close(self):
+        """Closes all sockets."""
         for sock in (*self.sockets, *self._keys.values()):
             sock.close()
+
+    def delete(self):
+        """Ends it."""
+        self.close()
         self.a.delete()
         self.b.delete()
 

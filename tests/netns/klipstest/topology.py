@@ -93,6 +93,20 @@ class Klips(Gateway):
         self.ns.ip("link set ipsec0 down", "addr flush dev ipsec0")
 
 
+class Catching(Klips):
+    """An end that is KLIPS, with routes as if there were no IPsec."""
+
+    def start(self, mtu=None):
+        """Attaches ipsec0 to catch what is routed to the other gateway."""
+        self.ns.run("ipsec", "tncfg", "--attach", "--virtual", "ipsec0", "--physical", "wan0", "--catch")
+        self.ns.ip("link set ipsec0 up", f"route add {self.theirs} via {self.peer}" + (f" mtu {mtu}" if mtu else ""))
+
+    def stop(self):
+        """Detaches ipsec0."""
+        self.ns.run("ipsec", "tncfg", "--detach", "--virtual", "ipsec0")
+        self.ns.ip("link set ipsec0 down", f"route del {self.theirs}")
+
+
 class Xfrm(Gateway):
     """An end that is the kernel's own IPsec."""
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Attaching `ipsecN` devices to physical ones: three private ioctls on the virtual device.
+//! Attaching `ipsecN` devices to physical ones: four private ioctls on the virtual device.
 //!
 //! The argument is a `struct ifreq` whose union (offset 16) starts with a command word and a device name of at most
 //! eleven characters.
@@ -16,6 +16,8 @@ const SET_DEV: u32 = 0x89f0;
 const DEL_DEV: u32 = 0x89f1;
 /// Detach every device: `SIOCDEVPRIVATE + 2`.
 const CLR_DEV: u32 = 0x89f2;
+/// Attach, and catch what leaves by the physical device: `SIOCDEVPRIVATE + 4`.
+const CATCH_DEV: u32 = 0x89f4;
 
 /// The device that [`DeviceControl::clear`] is asked through, whatever is attached.
 const CLEAR_THROUGH: InterfaceName = InterfaceName {
@@ -50,11 +52,12 @@ const _: () = assert!(size_of::<Request>() >= size_of::<libc::ifreq>());
 mod raw {
     //! The ioctl wrappers proper, made by `nix`.
 
-    use super::{Request, CLR_DEV, DEL_DEV, SET_DEV};
+    use super::{Request, CATCH_DEV, CLR_DEV, DEL_DEV, SET_DEV};
 
     nix::ioctl_readwrite_bad!(set_dev, SET_DEV, Request);
     nix::ioctl_readwrite_bad!(del_dev, DEL_DEV, Request);
     nix::ioctl_readwrite_bad!(clr_dev, CLR_DEV, Request);
+    nix::ioctl_readwrite_bad!(catch_dev, CATCH_DEV, Request);
 }
 
 /// Why a text is no interface name.
@@ -146,6 +149,22 @@ impl DeviceControl {
         let mut request = Request::new(virt, SET_DEV, name);
         // SAFETY: the descriptor is open, and `request` is a live, exclusive struct ifreq of the size the kernel copies.
         unsafe { raw::set_dev(self.fd.as_raw_fd(), &mut request) }.map(drop)
+    }
+
+    /// As [`DeviceControl::attach`]; the virtual device also takes what is routed to the physical one and a policy is for.
+    ///
+    /// # Errors
+    ///
+    /// As there; `EOPNOTSUPP` if the module knows nothing of this.
+    pub fn attach_and_catch(
+        &self,
+        virt: &InterfaceName,
+        physical: &InterfaceName,
+    ) -> Result<(), Errno> {
+        let name = physical.short().map_err(|_| Errno::ENAMETOOLONG)?;
+        let mut request = Request::new(virt, CATCH_DEV, name);
+        // SAFETY: as for attach.
+        unsafe { raw::catch_dev(self.fd.as_raw_fd(), &mut request) }.map(drop)
     }
 
     /// Detaches the virtual device from whatever it is attached to.

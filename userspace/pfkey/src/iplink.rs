@@ -17,13 +17,16 @@ mod attribute {
     pub(super) const NUMBER: u16 = 2;
     pub(super) const PHYS_MTU: u16 = 3;
     pub(super) const WAITS_FOR: u16 = 4;
-    pub(super) const LAST: u16 = WAITS_FOR;
+    pub(super) const CATCH: u16 = 5;
+    pub(super) const LAST: u16 = CATCH;
 }
 
-const USAGE: &str = "Usage: ... klips [ dev PHYSICAL | nodev ]
+const USAGE: &str = "Usage: ... klips [ dev PHYSICAL | nodev ] [ catch | nocatch ]
 
 Where:  dev PHYSICAL  the device that the outer packets leave by
         nodev         none: ipsecN is detached
+        catch         what is routed to PHYSICAL is taken too, if a policy is for it
+        nocatch       only what is routed to ipsecN is
 
 Names of klips devices are ipsec0 to ipsec63.
 ";
@@ -76,6 +79,13 @@ extern "C" {
         format: *const c_char,
         value: c_uint,
     ) -> c_int;
+    fn print_color_bool(
+        how: c_int,
+        color: c_int,
+        key: *const c_char,
+        format: *const c_char,
+        value: bool,
+    ) -> c_int;
 }
 
 /// What ip(8) looks for, and links into a list of its own.
@@ -122,7 +132,7 @@ unsafe extern "C" fn parse(
     let words = unsafe { slice::from_raw_parts(argv, count) };
     // SAFETY: As above.
     let mut words = words.iter().map(|word| unsafe { CStr::from_ptr(*word) });
-    let mut link = None;
+    let (mut link, mut catch) = (None, None);
     while let Some(word) = words.next() {
         let index = match word.to_bytes() {
             b"dev" => match words.next() {
@@ -137,6 +147,10 @@ unsafe extern "C" fn parse(
                 },
             },
             b"nodev" => 0,
+            choice @ (b"catch" | b"nocatch") => {
+                catch = Some(u32::from(choice == b"catch"));
+                continue;
+            }
             b"help" => return complain(USAGE),
             _ => {
                 let word = word.to_string_lossy();
@@ -147,10 +161,14 @@ unsafe extern "C" fn parse(
             return complain("klips: one device, or none, but not more.\n");
         }
     }
-    // SAFETY: By the function's requirement.
-    link.map_or(0, |index| unsafe {
-        addattr32(message, MESSAGE_SIZE, attribute::LINK.into(), index)
-    })
+    for (kind, value) in [(attribute::LINK, link), (attribute::CATCH, catch)] {
+        let Some(value) = value else { continue };
+        // SAFETY: By the function's requirement.
+        if unsafe { addattr32(message, MESSAGE_SIZE, kind.into(), value) } != 0 {
+            return -1;
+        }
+    }
+    0
 }
 
 /// The value of an attribute, if it is there.
@@ -207,6 +225,13 @@ unsafe extern "C" fn print(_: *mut LinkUtil, _: *mut c_void, table: *mut *mut At
         let (key, format) = (c"waits_for".as_ptr(), c"waits-for %s ".as_ptr());
         // SAFETY: Texts are NUL-terminated.
         unsafe { print_color_string(PRINT_ANY, COLOR_NONE, key, format, name.as_ptr()) };
+    }
+    // SAFETY: As above.
+    let catch = unsafe { value(table, attribute::CATCH) }.and_then(number);
+    if catch.is_some_and(|catch| catch != 0) {
+        let (key, format) = (c"catch".as_ptr(), c"catch ".as_ptr());
+        // SAFETY: Texts are NUL-terminated.
+        unsafe { print_color_bool(PRINT_ANY, COLOR_NONE, key, format, true) };
     }
     for (kind, key, format) in [
         (attribute::NUMBER, c"number", c"number %u "),

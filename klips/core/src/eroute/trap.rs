@@ -33,6 +33,21 @@ pub fn bypass(flow: &Flow, said_dst: Option<&IpAddr>, src_is_local: bool) -> boo
     src_is_local && !leads_elsewhere && is_ike_or_ipsec(flow)
 }
 
+/// The packet belongs to the link that it is sent on, and never leaves that: neighbour discovery (RFC 4861 wants its hop
+/// limit to be 255), and what says who listens to which group (IGMP, MLD). Nothing that is protected could do its work.
+///
+/// `icmp_type` is the first byte behind the IP header.
+pub fn is_of_the_link(flow: &Flow, icmp_type: Option<u8>) -> bool {
+    const IGMP: u8 = 2;
+    const ICMPV6: u8 = 58;
+    match (flow.proto, icmp_type, flow.ttl) {
+        (ICMPV6, Some(133..=137), 255) => flow.dst.is_ipv6(),
+        (ICMPV6, Some(130..=132 | 143), 1) => flow.dst.is_ipv6() && flow.dst.is_multicast(),
+        (IGMP, _, 1) => flow.dst.is_ipv4() && flow.dst.is_multicast(),
+        _ => false,
+    }
+}
+
 /// What an ACQUIRE says about the packet that a trap caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireEnds {
@@ -111,6 +126,31 @@ mod tests {
             first_fragment: true,
             is_fragment: false,
         }
+    }
+
+    #[test]
+    fn what_is_of_the_link() {
+        let of = |dst: &str, proto, ttl, kind| {
+            let src = if dst.contains(':') {
+                "2001:db8::1"
+            } else {
+                "192.0.2.1"
+            };
+            let flow = Flow {
+                ttl,
+                ..flow(src, dst, proto, 0, 0)
+            };
+            is_of_the_link(&flow, kind)
+        };
+        // A neighbour is asked for by everybody's address, and asked whether it is still there by its own.
+        assert!(of("ff02::1:ff00:2", 58, 255, Some(135)));
+        assert!(of("2001:db8::2", 58, 255, Some(135)) && of("2001:db8::2", 58, 255, Some(136)));
+        assert!(of("ff02::16", 58, 1, Some(143)) && of("224.0.0.22", 2, 1, Some(0x22)));
+        // From elsewhere, to one host alone, or something else.
+        assert!(!of("2001:db8::2", 58, 254, Some(135)) && !of("2001:db8::2", 58, 1, Some(143)));
+        assert!(!of("192.0.2.2", 2, 1, Some(0x22)) && !of("224.0.0.22", 2, 64, Some(0x22)));
+        assert!(!of("2001:db8::2", 58, 255, Some(128)) && !of("2001:db8::2", 58, 255, None));
+        assert!(!of("192.0.2.2", 58, 255, Some(135)) && !of("2001:db8::2", 6, 255, Some(135)));
     }
 
     fn selector(src: &str, dst: &str, proto: u8, sport: u16, dport: u16) -> Selector {

@@ -9,6 +9,7 @@ use core::fmt;
 /// ```text
 /// ipsec0 -> eth0 mtu=16260(1500) -> 1500
 /// ipsec1 -> NULL mtu=0(0) -> 0
+/// ipsec2 -> eth1 mtu=16260(1500) -> 1500 catch
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TncfgRow<'a> {
@@ -20,6 +21,8 @@ pub struct TncfgRow<'a> {
     pub remembered_mtu: u32,
     /// Name and present MTU of the physical device.
     pub physical: Option<(&'a str, u32)>,
+    /// It catches what leaves by the physical device. The classic module has no such devices, and no word for them.
+    pub catches: bool,
 }
 
 impl fmt::Display for TncfgRow<'_> {
@@ -31,9 +34,10 @@ impl fmt::Display for TncfgRow<'_> {
             remembered_mtu,
             ..
         } = self;
+        let catch = if self.catches { " catch" } else { "" };
         writeln!(
             f,
-            "{name} -> {physical} mtu={mtu}({remembered_mtu}) -> {physical_mtu}"
+            "{name} -> {physical} mtu={mtu}({remembered_mtu}) -> {physical_mtu}{catch}"
         )
     }
 }

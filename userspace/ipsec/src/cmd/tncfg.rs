@@ -43,6 +43,7 @@ enum Id {
     Clear,
     Virtual,
     Physical,
+    Catch,
     Json,
     Debug,
     Label,
@@ -56,7 +57,7 @@ static TOOL: Tool<Id> = Tool {
     usage: &[
         "",
         "--json",
-        "--attach --virtual DEVICE --physical DEVICE",
+        "--attach --virtual DEVICE --physical DEVICE [--catch]",
         "--detach --virtual DEVICE",
         "--clear",
         "--create DEVICE | --delete DEVICE",
@@ -91,6 +92,12 @@ static TOOL: Tool<Id> = Tool {
             "DEVICE",
             "The physical device, at most 11 characters: eth0",
         ),
+        Opt::new(
+            Id::Catch,
+            "catch",
+            "",
+            "With --attach: take what is routed to the physical device, too",
+        ),
         Opt::new(Id::Json, "json", "", "Show the devices as JSON"),
         Opt::new(
             Id::Debug,
@@ -117,6 +124,7 @@ static TOOL: Tool<Id> = Tool {
     notes: "Without options the devices are shown. One dash in front of an option is enough.\n\n\
             Examples:\n  \
             ipsec tncfg --attach --virtual ipsec0 --physical eth0\n  \
+            ipsec tncfg --attach --virtual ipsec0 --physical eth0 --catch\n  \
             ipsec tncfg --detach --virtual ipsec0\n",
 };
 
@@ -133,6 +141,7 @@ enum Action {
     Attach {
         virt: String,
         physical: String,
+        catch: bool,
     },
     Detach {
         virt: String,
@@ -161,9 +170,16 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     }
     match &action {
         Action::List(_) => Ok(()),
-        Action::Attach { virt, physical } => {
+        Action::Attach {
+            virt,
+            physical,
+            catch,
+        } => {
             let (virt, physical) = (device(&prog, virt)?, device(&prog, physical)?);
-            ioctl(&prog, &action, |control| control.attach(&virt, &physical))
+            ioctl(&prog, &action, |control| match catch {
+                true => control.attach_and_catch(&virt, &physical),
+                false => control.attach(&virt, &physical),
+            })
         }
         Action::Detach { virt } => {
             let virt = device(&prog, virt)?;
@@ -183,6 +199,7 @@ struct Line {
     plumbed: String,
     virt: Option<String>,
     physical: Option<String>,
+    catch: bool,
     format: Format,
     debug: bool,
     bare: bool,
@@ -237,6 +254,7 @@ impl Line {
             Id::OptionsFrom => {}
             Id::Virtual => self.virt = Some(value),
             Id::Physical => self.physical = Some(value),
+            Id::Catch => self.catch = true,
             Id::Create | Id::Delete | Id::Attach | Id::Detach | Id::Clear => {
                 if self.action.replace(id).is_some() {
                     return Err(prog.error(
@@ -256,6 +274,9 @@ impl Line {
         let need = |name: &str, value: Option<String>| {
             value.ok_or_else(|| prog.error(format_args!("{name} I/F parameter missing.")))
         };
+        if self.catch && self.action != Some(Id::Attach) {
+            return Err(prog.error("'--catch' goes with '--attach'."));
+        }
         let interface = || numbered(&self.plumbed).ok_or(Error::silent(BAD_NAME));
         match self.action {
             Some(Id::Attach) => {
@@ -263,6 +284,7 @@ impl Line {
                 Ok(Action::Attach {
                     virt: need("virtual", self.virt)?,
                     physical,
+                    catch: self.catch,
                 })
             }
             Some(Id::Detach) => Ok(Action::Detach {
@@ -331,7 +353,14 @@ impl Action {
     fn sentence(&self) -> String {
         match self {
             Self::List(_) => "show the devices".to_owned(),
-            Self::Attach { virt, physical } => format!("attach {virt} to {physical}"),
+            Self::Attach {
+                virt,
+                physical,
+                catch,
+            } => {
+                let also = if *catch { ", and catch" } else { "" };
+                format!("attach {virt} to {physical}{also}")
+            }
             Self::Detach { virt } => format!("detach {virt}"),
             Self::Clear => "detach all devices".to_owned(),
             Self::Create(_, name) => format!("create {name}"),
@@ -365,6 +394,14 @@ impl Action {
             }
             (Errno::ENAMETOOLONG, _) => {
                 "the request has room for a physical name of 11 characters".to_owned()
+            }
+            (
+                Errno::EOPNOTSUPP | Errno::ENOTTY,
+                Self::Attach {
+                    virt, catch: true, ..
+                },
+            ) => {
+                format!("{virt} is no device of KLIPS, or of one that cannot catch")
             }
             (
                 Errno::EOPNOTSUPP | Errno::ENOTTY,

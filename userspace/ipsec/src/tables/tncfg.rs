@@ -19,6 +19,8 @@ pub(crate) struct TncfgRow<'a> {
     pub(crate) attached_mtu: u32,
     /// MTU of the physical device now.
     pub(crate) physical_mtu: u32,
+    /// It catches what leaves by the physical device.
+    pub(crate) catch: bool,
 }
 
 impl<'a> TncfgRow<'a> {
@@ -31,6 +33,7 @@ impl<'a> TncfgRow<'a> {
             mtu: row.mtu,
             attached_mtu: row.remembered_mtu,
             physical_mtu: row.physical.map_or(0, |(_, mtu)| mtu),
+            catch: row.catches,
         })
     }
 
@@ -43,6 +46,7 @@ impl<'a> TncfgRow<'a> {
             ("mtu", self.mtu.into()),
             ("attached_mtu", if_attached(self.attached_mtu).into()),
             ("physical_mtu", if_attached(self.physical_mtu).into()),
+            ("catch", self.catch.into()),
         ])
     }
 }
@@ -54,11 +58,13 @@ mod tests {
     #[test]
     fn attached_or_not() {
         let row = TncfgRow::parse("ipsec0 -> eth0 mtu=16260(1500) -> 1499\n").unwrap();
-        let want = r#"{"device":"ipsec0","physical":"eth0","mtu":16260,"attached_mtu":1500,"physical_mtu":1499}"#;
+        let want = r#"{"device":"ipsec0","physical":"eth0","mtu":16260,"attached_mtu":1500,"physical_mtu":1499,"catch":false}"#;
         assert_eq!(row.json().to_string(), want);
         let row = TncfgRow::parse("ipsec1 -> NULL mtu=16260(0) -> 0").unwrap();
-        let want = r#"{"device":"ipsec1","physical":null,"mtu":16260,"attached_mtu":null,"physical_mtu":null}"#;
+        let want = r#"{"device":"ipsec1","physical":null,"mtu":16260,"attached_mtu":null,"physical_mtu":null,"catch":false}"#;
         assert_eq!(row.json().to_string(), want);
+        let row = TncfgRow::parse("ipsec2 -> eth1 mtu=16260(1500) -> 1500 catch").unwrap();
+        assert!(row.catch && row.json().to_string().ends_with(r#""catch":true}"#));
         assert_eq!(TncfgRow::parse("ipsec1 -> NULL"), None);
     }
 }

@@ -27,7 +27,10 @@ impl<'a> TncfgRow<'a> {
         let mut next = || words.next().ok_or(RowError::Shape);
         let (name, arrow, physical, mtus, arrow2, mtu) =
             (next()?, next()?, next()?, next()?, next()?, next()?);
-        if (arrow, arrow2, words.next()) != ("->", "->", None) {
+        let catches = words.next();
+        if (arrow, arrow2, words.next()) != ("->", "->", None)
+            || catches.is_some_and(|word| word != "catch")
+        {
             return Err(RowError::Shape);
         }
         let (device, remembered) = mtus
@@ -41,6 +44,7 @@ impl<'a> TncfgRow<'a> {
             mtu: number(device)?,
             remembered_mtu: number(remembered)?,
             physical: (physical != "NULL").then_some((physical, mtu)),
+            catches: catches.is_some(),
         })
     }
 }

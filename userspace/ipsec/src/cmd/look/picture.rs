@@ -173,7 +173,7 @@ mod tests {
             r#""said":"tun0x1000@192.0.2.2","shunt":null,"group":["tun0x1000@192.0.2.2","esp0x1001@192.0.2.2"]}"#,
             r#""devices":[{"device":"ipsec0","#,
             r#""sas":[{"said":"esp0x1001@192.0.2.2","#,
-            r#""physical_mtu":1500,"rx_packets":10,"rx_bytes":840,"#,
+            r#""physical_mtu":1500,"catch":false,"rx_packets":10,"rx_bytes":840,"#,
             r#""routes":[],"firewall":[],"drops":[{"reason":"rx_replayed","packets":3,"#,
         ] {
             assert!(json.contains(part), "{part} is not in {json}");

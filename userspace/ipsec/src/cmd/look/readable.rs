@@ -191,6 +191,7 @@ fn discarded(reason: &str, count: u64) -> Vec<Cell> {
 
 fn device(picture: &Picture, row: &TncfgRow<'_>) -> Vec<Cell> {
     let (to, ink) = match row.physical {
+        Some(physical) if row.catch => (format!("{physical}, catching"), Ink::Good),
         Some(physical) => (physical.to_owned(), Ink::Good),
         None => ("not attached".to_owned(), Ink::Bad),
     };

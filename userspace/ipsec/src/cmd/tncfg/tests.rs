@@ -27,6 +27,7 @@ fn one_dash_or_two() {
     let attach = Action::Attach {
         virt: "ipsec0".to_owned(),
         physical: "eth0".to_owned(),
+        catch: false,
     };
     for line in [
         "--attach --virtual ipsec0 --physical eth0",
@@ -35,6 +36,14 @@ fn one_dash_or_two() {
     ] {
         assert_eq!(action(line), attach, "{line}");
     }
+    let catch = Action::Attach {
+        virt: "ipsec0".to_owned(),
+        physical: "eth0".to_owned(),
+        catch: true,
+    };
+    let line = "--attach --virtual ipsec0 --physical eth0 --catch";
+    assert_eq!(action(line), catch);
+    assert_eq!(catch.sentence(), "attach ipsec0 to eth0, and catch");
     assert_eq!(
         action("-detach --virtual ipsec1"),
         Action::Detach {

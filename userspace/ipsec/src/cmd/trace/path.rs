@@ -22,6 +22,8 @@ use crate::tables::{ErouteRow, SaRow, TncfgRow};
 pub(super) struct Path<'a> {
     pub(super) route: Option<&'a Route>,
     pub(super) device: Option<TncfgRow<'a>>,
+    /// The route leads to the device's physical one, and the device catches what a policy is for.
+    pub(super) caught: bool,
     pub(super) eroute: Option<ErouteRow>,
     /// The SAs from the innermost to the outermost, with their lines if they exist: those of the eroute's group, and of
     /// the groups that the eroutes of outer packets lead to.
@@ -71,6 +73,8 @@ pub(super) enum End {
     Unroutable,
     /// It does not come by an ipsecN device, and leaves in clear.
     Elsewhere,
+    /// It comes by a device that catches, which has no use for it, and leaves in clear.
+    Uncaught,
     /// It is discarded for this reason.
     Discarded(Discard),
     /// It is key management's own or protected already, and leaves in clear.
@@ -86,7 +90,7 @@ impl End {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Unroutable => "unroutable",
-            Self::Elsewhere => "clear",
+            Self::Elsewhere | Self::Uncaught => "clear",
             Self::Discarded(_) => "discard",
             Self::Bypass => "bypass",
             Self::Shunt(Shunt::Pass) => "pass",
@@ -106,6 +110,9 @@ impl End {
             Self::Elsewhere => {
                 "the route does not lead to an ipsecN device, so KLIPS never sees the packet: it leaves in clear, whatever \
                  the eroutes say"
+            }
+            Self::Uncaught => {
+                "no eroute is for it, so the ipsecN device that catches leaves it alone: it leaves in clear"
             }
             Self::Discarded(reason) => reason.meaning(),
             Self::Bypass => {
@@ -134,11 +141,13 @@ impl<'a> Path<'a> {
     /// Follows a packet.
     pub(super) fn of(packet: &Key, world: &'a World) -> Self {
         let route = world.route(&packet.dst_addr());
-        let device = route.and_then(|route| world.device(&route.device));
+        let routed = route.and_then(|route| world.device(&route.device));
+        let device = routed.or_else(|| world.catching(&route?.device));
         let eroute = world.eroute(packet);
         let mut path = Self {
             route,
             device,
+            caught: routed.is_none() && device.is_some(),
             eroute,
             sas: Vec::new(),
             first_group: 0,
@@ -201,6 +210,7 @@ impl<'a> Path<'a> {
             return End::Bypass;
         }
         match said.map(Verdict::from) {
+            None if self.caught => End::Uncaught,
             None => End::Discarded(Discard::TxNoEroute),
             Some(Verdict::UnknownShunt) => End::Discarded(Discard::TxUnknownShunt),
             Some(Verdict::Shunt(shunt)) => End::Shunt(shunt),

@@ -22,7 +22,12 @@ pub(super) fn text(packet: &Key, path: &Path<'_>) -> String {
             .map_or("attached to nothing".to_owned(), |physical| {
                 format!("attached to {physical}")
             });
-        lines.push(("device", format!("{}, {to}", device.name)));
+        let catches = if path.caught {
+            ", which it catches for"
+        } else {
+            ""
+        };
+        lines.push(("device", format!("{}, {to}{catches}", device.name)));
     }
     lines.push((
         "eroute",
@@ -229,6 +234,24 @@ result   protect: the packet goes through the SAs and leaves by the physical dev
             End::Discarded(Discard::TxNotAttached)
         );
         assert_eq!(end("192.0.2.2", 0, 0), End::Elsewhere);
+    }
+
+    #[test]
+    fn what_a_catching_device_takes() {
+        let mut world = world();
+        world.devices = "ipsec0 -> eth0 mtu=16260(1500) -> 1500 catch\n".to_owned();
+        world.routes = routes::sample(&[
+            ("0.0.0.0/0", Some("192.0.2.254"), "eth0"),
+            ("10.9.0.0/16", None, "eth1"),
+        ]);
+        let path = |dst: &str| Path::of(&packet(dst, 6, 80), &world);
+        let protected = path("10.2.0.9");
+        assert_eq!(protected.end, End::Protected);
+        let text = text(&packet("10.2.0.9", 6, 80), &protected);
+        let device = "device   ipsec0, attached to eth0, which it catches for\n";
+        assert!(text.contains(device), "{text}");
+        assert_eq!(path("192.0.2.2").end, End::Uncaught);
+        assert_eq!(path("10.9.0.1").end, End::Elsewhere);
     }
 
     #[test]

@@ -76,6 +76,12 @@ impl World {
         rows.find(|row| row.name == name)
     }
 
+    /// The ipsecN device that catches what leaves by a physical one.
+    pub(super) fn catching(&self, physical: &str) -> Option<TncfgRow<'_>> {
+        let mut rows = self.devices.lines().filter_map(TncfgRow::parse);
+        rows.find(|row| row.catch && row.physical == Some(physical))
+    }
+
     /// The route to an address.
     pub(super) fn route(&self, addr: &IpAddr) -> Option<&Route> {
         routes::best(&self.routes, addr)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Catching what leaves by a physical device though there is a policy for it.
+//!
+//! Packets get to an ipsecN device because they are routed there. One that catches takes besides, of those that are routed
+//! to its physical device, the ones that a policy is for: they go on as if they had been routed to it.
+
+use crate::{
+    device::IpsecDev,
+    error::Discard,
+    instance::Instance,
+    kapi::net::{
+        dev::Device,
+        netfilter::{Diverter, Leaving},
+        netns,
+    },
+    tx::policy,
+};
+use kernel::{
+    prelude::*,
+    sync::rcu::{self, Guard},
+};
+use klips_core::{
+    eroute::is_of_the_link,
+    wire::flow::{self, Flow},
+};
+
+/// Enough of most packets: addresses, options, the beginning of what follows.
+const HEAD: usize = 128;
+
+/// Enough of IPv6 packets with many extension headers.
+const LONG_HEAD: usize = 1024;
+
+/// Looks at what leaves by devices that a catching ipsecN is attached to.
+pub(crate) struct Egress;
+
+impl Diverter for Egress {
+    fn leaves(packet: &mut Leaving<'_>) -> bool {
+        let guard = rcu::read_lock();
+        let Some(ns) = netns::instance::<Instance>(packet.port().net(), &guard) else {
+            return true;
+        };
+        let Some(dev) = ns.device_catching(packet.port(), &guard) else {
+            return true;
+        };
+        match catch(ns, dev, packet, &guard) {
+            Ok(()) => true,
+            Err(why) => {
+                dev.data().discard(why);
+                false
+            }
+        }
+    }
+}
+
+/// Has the packet leave by `dev` if a policy wants that. What is not understood does not leave.
+fn catch(
+    ns: &Instance,
+    dev: &Device<IpsecDev>,
+    packet: &mut Leaving<'_>,
+    guard: &Guard,
+) -> Result<(), Discard> {
+    if packet.is_settled() || packet.is_exempt() {
+        return Ok(());
+    }
+    let (flow, icmp_type) = match classify::<HEAD>(packet) {
+        Err(_) if packet.len() > HEAD => classify::<LONG_HEAD>(packet)?,
+        known => known?,
+    };
+    if is_of_the_link(&flow, icmp_type) || !is_wanted(ns, &flow, packet, guard) {
+        return Ok(());
+    }
+    packet.divert(dev.port()).map_err(|e| {
+        if e == ENOMEM {
+            Discard::TxNoMemory
+        } else {
+            Discard::TxDeviceDown
+        }
+    })
+}
+
+/// Whether there is a policy for the packet that does not leave it as it is.
+fn is_wanted(ns: &Instance, flow: &Flow, packet: &Leaving<'_>, guard: &Guard) -> bool {
+    let Some(decision) = policy::decide(ns, packet.port().net(), flow, guard) else {
+        return false;
+    };
+    if !decision.leaves_in_clear() {
+        return true;
+    }
+    // The device, which counts all others, does not see it.
+    decision.hit();
+    false
+}
+
+/// The flow of the packet, by its first `N` bytes, and the first byte behind the IP header.
+#[inline(never)]
+fn classify<const N: usize>(packet: &Leaving<'_>) -> Result<(Flow, Option<u8>), Discard> {
+    let mut room = [0; N];
+    let head = packet.copy_head(&mut room);
+    if packet.len() > usize::from(u16::MAX) {
+        state_length(head);
+    }
+    let flow = flow::classify_head(head, packet.len())?;
+    Ok((flow, head.get(flow.header_len).copied()))
+}
+
+/// Packets of TCP that will be cut into segments may be longer than a header can say: it says 0 then.
+fn state_length(head: &mut [u8]) {
+    let at = match head.first().map(|byte| byte >> 4) {
+        Some(4) => 2,
+        _ => 4,
+    };
+    if let Some(field) = head.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *field = if at == 2 { u16::MAX } else { u16::MAX - 40 }.to_be_bytes();
+    }
+}
