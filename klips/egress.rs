@@ -20,10 +20,7 @@ use kernel::{
     prelude::*,
     sync::rcu::{self, Guard},
 };
-use klips_core::{
-    eroute::is_of_the_link,
-    wire::flow::{self, Flow},
-};
+use klips_core::{eroute::is_of_the_link, wire::flow};
 
 /// Enough of most packets: addresses, options, the beginning of what follows.
 const HEAD: usize = 128;
@@ -63,11 +60,11 @@ fn catch(
     if packet.is_settled() || packet.is_exempt() {
         return Ok(());
     }
-    let (flow, icmp_type) = match classify::<HEAD>(packet) {
-        Err(_) if packet.len() > HEAD => classify::<LONG_HEAD>(packet)?,
-        known => known?,
+    let wanted = match judge::<HEAD>(ns, packet, guard) {
+        Err(_) if packet.len() > HEAD => judge::<LONG_HEAD>(ns, packet, guard)?,
+        judged => judged?,
     };
-    if is_of_the_link(&flow, icmp_type) || !is_wanted(ns, &flow, packet, guard) {
+    if !wanted {
         return Ok(());
     }
     packet.divert(dev.port()).map_err(|e| {
@@ -79,29 +76,31 @@ fn catch(
     })
 }
 
-/// Whether there is a policy for the packet that does not leave it as it is.
-fn is_wanted(ns: &Instance, flow: &Flow, packet: &Leaving<'_>, guard: &Guard) -> bool {
-    let Some(decision) = policy::decide(ns, packet.port().net(), flow, guard) else {
-        return false;
-    };
-    if !decision.leaves_in_clear() {
-        return true;
-    }
-    // The device, which counts all others, does not see it.
-    decision.hit();
-    false
-}
-
-/// The flow of the packet, by its first `N` bytes, and the first byte behind the IP header.
+/// Whether there is a policy that does not leave the packet as it is, by its first `N` bytes.
 #[inline(never)]
-fn classify<const N: usize>(packet: &Leaving<'_>) -> Result<(Flow, Option<u8>), Discard> {
+fn judge<const N: usize>(
+    ns: &Instance,
+    packet: &Leaving<'_>,
+    guard: &Guard,
+) -> Result<bool, Discard> {
     let mut room = [0; N];
     let head = packet.copy_head(&mut room);
     if packet.len() > usize::from(u16::MAX) {
         state_length(head);
     }
     let flow = flow::classify_head(head, packet.len())?;
-    Ok((flow, head.get(flow.header_len).copied()))
+    if is_of_the_link(&flow, head.get(flow.header_len).copied()) {
+        return Ok(false);
+    }
+    let Some(decision) = policy::decide(ns, packet.port().net(), &flow, guard) else {
+        return Ok(false);
+    };
+    if !decision.leaves_in_clear() {
+        return Ok(true);
+    }
+    // The device, which counts all others, does not see it.
+    decision.hit();
+    Ok(false)
 }
 
 /// Packets of TCP that will be cut into segments may be longer than a header can say: it says 0 then.
