@@ -12,6 +12,7 @@ use crate::{
         proc_fs::{Entry, Listing, Writer},
     },
     sadb::{sa::Sa, Place},
+    spd::{Cursor, Policy},
     sysctl::{Switches, Table},
     xform::Xform,
 };
@@ -20,6 +21,8 @@ use kernel::{prelude::*, str::CStr, sync::rcu};
 use klips_core::{
     addr::Net as Network,
     eroute::Selector,
+    pfkey::linux::{Action, Direction},
+    said::{Said, Shunt},
     text::{ErouteRow, SaRow, SpigrpRow, TncfgRow},
 };
 
@@ -33,24 +36,70 @@ const WRITABLE: u16 = 0o600;
 
 struct Eroutes;
 
+/// Where the listing is: policies follow the eroutes, which go before them.
+#[derive(Clone, Copy)]
+enum Row {
+    Eroute(Selector),
+    Policy(Cursor),
+}
+
 impl Listing for Eroutes {
     type Owner = Instance;
-    type Key = Selector;
+    type Key = Row;
 
-    fn next(owner: &Instance, last: Option<&Selector>) -> Option<Selector> {
-        owner.control.lock().eroutes.next(last)
-    }
-
-    fn show(owner: &Instance, key: &Selector, out: &mut Writer<'_>) -> FmtResult {
-        let eroute = owner.control.lock().eroutes.at(key);
-        let Some(eroute) = eroute else { return Ok(()) };
-        let row = ErouteRow {
-            count: eroute.count(),
-            selector: eroute.selector,
-            said: eroute.spec.said,
+    fn next(owner: &Instance, last: Option<&Row>) -> Option<Row> {
+        let control = owner.control.lock();
+        let eroute = match last {
+            None => control.eroutes.next(None),
+            Some(Row::Eroute(selector)) => control.eroutes.next(Some(selector)),
+            Some(Row::Policy(_)) => None,
         };
-        write!(out, "{row}")
+        let mut at = match last {
+            Some(Row::Policy(at)) => Some(*at),
+            _ => None,
+        };
+        let mut policy = || loop {
+            at = Some(control.spd.next(at.as_ref())?);
+            let policy = control.spd.at(at.as_ref()?)?;
+            if policy.direction == Direction::Out {
+                return at;
+            }
+        };
+        eroute
+            .map(Row::Eroute)
+            .or_else(|| policy().map(Row::Policy))
     }
+
+    fn show(owner: &Instance, row: &Row, out: &mut Writer<'_>) -> FmtResult {
+        let row = match row {
+            Row::Eroute(selector) => {
+                let eroute = owner.control.lock().eroutes.at(selector);
+                eroute.map(|eroute| ErouteRow {
+                    count: eroute.count(),
+                    selector: eroute.selector,
+                    said: eroute.spec.said,
+                })
+            }
+            Row::Policy(at) => {
+                let policy = owner.control.lock().spd.at(at);
+                policy.map(|policy| ErouteRow {
+                    count: policy.count(),
+                    selector: policy.selector,
+                    said: said_of(&policy),
+                })
+            }
+        };
+        row.map_or(Ok(()), |row| write!(out, "{row}"))
+    }
+}
+
+/// What the listing says of a policy.
+fn said_of(policy: &Policy) -> Said {
+    Said::from_shunt(match policy.action {
+        Action::Discard => Shunt::Drop,
+        Action::Ipsec => Shunt::Trap,
+        _ => Shunt::Pass,
+    })
 }
 
 struct Sas;

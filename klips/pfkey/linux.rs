@@ -8,6 +8,7 @@
 //! | GETSPI, GET | [`sas`] | the requester |
 //! | FLUSH | [`sas`] | the requester, and every socket if anything was removed |
 //! | SPDADD, SPDSETIDX, SPDUPDATE, SPDDELETE, SPDDELETE2 | [`policies`] | every socket |
+//! | MIGRATE | [`migrate`] | every socket |
 //! | SPDGET | [`policies`] | the requester |
 //! | SPDFLUSH | [`policies`] | as FLUSH |
 //! | DUMP, SPDDUMP | [`dump`](super::dump) | the requester |
@@ -17,6 +18,7 @@
 //! Errors are answered in-band, to the requester alone.
 
 pub(super) mod form;
+mod migrate;
 pub(super) mod policies;
 mod sas;
 
@@ -88,8 +90,7 @@ fn handle(context: &mut Context<'_>, request: &Request<'_>, buf: &mut [u8]) -> O
         Request::SpdDelete2(id) => policies::delete_by_id(context, *id, buf),
         Request::SpdDump => dump::begin(context, What::Policies { last: None }, buf),
         Request::SpdFlush => policies::flush(context, buf),
-        Request::Register { .. } | Request::Failed { .. } | Request::Migrate(_) => {
-            Err(Errno::Eopnotsupp)
-        }
+        Request::Migrate(request) => migrate::migrate(context, request, buf),
+        Request::Register { .. } | Request::Failed { .. } => Err(Errno::Eopnotsupp),
     }
 }

@@ -165,7 +165,7 @@ fn tell(
 }
 
 /// Has time watched over a policy that it can end.
-fn watch(context: &mut Context<'_>, policy: &Arc<Policy>) {
+pub(super) fn watch(context: &mut Context<'_>, policy: &Arc<Policy>) {
     let now = time::uptime_secs();
     context.timed |= context.control.spd.set_deadline(policy, now);
 }

@@ -193,7 +193,7 @@ fn is_there(params: &SaParams<'_>) -> bool {
 }
 
 /// Everything that ADD and UPDATE say. Fails before anything is changed.
-fn whole(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Blueprint> {
+pub(super) fn whole(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<Blueprint> {
     let params = params(request);
     if params.said.spi < SPI_MIN && params.said.proto != SaProto::Comp || params.said.spi == 0 {
         return Err(Errno::Einval);

@@ -39,6 +39,8 @@ numbered! {
         Epipe = 32 "EPIPE",
         /// Message type not supported.
         Enosys = 38 "ENOSYS",
+        /// The policy has none of the templates that are to be moved.
+        Enodata = 61 "ENODATA",
         /// Cipher not available.
         Eproto = 71 "EPROTO",
         /// Length of the message and of the write differ.

@@ -31,5 +31,5 @@ pub use self::ext::{
 pub use self::fields::Fields;
 pub use self::message::{message, Message};
 pub use self::policy::{Policy, Template, Templates};
-pub use self::request::{request, Request, Sa, SpdEntry};
+pub use self::request::{request, Migration, Request, Sa, SpdEntry};
 pub use self::types::{Action, Direction, ExtType, Level, Mode, MsgType, SaType};
