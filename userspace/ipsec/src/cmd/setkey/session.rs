@@ -69,8 +69,8 @@ impl<'p> Session<'p> {
     }
 
     /// Asks for a policy that cannot be there, by a message that no other dialect has the like of. A kernel that speaks
-    /// this one takes it, and says in its answer that there is none; KLIPS refuses to take it. REGISTER would not do:
-    /// af_key then looks for every algorithm, and loads modules.
+    /// this one takes it, and says in its answer that there is none; one that speaks that of KLIPS alone refuses to take
+    /// it. REGISTER would not do: af_key then looks for every algorithm, and loads modules.
     fn probe(&mut self) -> Result<(), Error> {
         let message = compose::request(&mut self.out, self.origin, &Request::SpdGet(NO_POLICY));
         let message = message.map_err(|_| self.prog.error("no room for a message"))?;
@@ -80,7 +80,7 @@ impl<'p> Session<'p> {
                 "the PF_KEY of this kernel does not speak the dialect of setkey ({})",
                 errno.desc()
             )).then_told(&self.prog.line(
-                "klips.ko speaks that of KLIPS: 'ipsec spi', 'ipsec spigrp' and 'ipsec eroute' work with it; setkey needs af_key",
+                "a klips.ko that is older than these tools speaks that of KLIPS alone: 'ipsec spi' and 'ipsec eroute' work with it",
             ))),
         }
     }
@@ -180,7 +180,9 @@ fn no_socket(prog: &Prog, errno: Errno) -> Error {
     ));
     let advice = match errno {
         Errno::EPERM | Errno::EACCES => NEEDS_CAPABILITY,
-        _ if !af_key_is_there() => "'modprobe af_key' loads what setkey speaks with",
+        _ if !af_key_is_there() => {
+            "'modprobe klips' loads what setkey speaks with, or 'modprobe af_key'"
+        }
         _ => return error,
     };
     error.then_told(&prog.line(advice))
