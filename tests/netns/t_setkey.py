@@ -191,7 +191,7 @@ SCRIPTS = {
     "priorities and actions": """
         spdadd 10.1.0.0/24 10.2.0.0/24 any -P out prio high discard;
         spdadd 10.9.0.0/24[53] 10.2.0.0/24 udp -P in prio low - 1 none;
-        spdadd 10.9.0.0/24 10.2.0.0/24[any] 47 -P out prio 4000000000 ipsec ah/transport//default;
+        spdadd 10.9.0.0/24 10.2.0.0/24[any] 47 -P out prio low + 5 ipsec ah/transport//default;
         spdupdate 10.1.0.0/24 10.2.0.0/24 any -P out none; spddelete 10.9.0.0/24[53] 10.2.0.0/24 udp -P in;""",
 }
 EMPTY = ["No SAD entries.\n", "No SPD entries.\n"]
