@@ -97,7 +97,7 @@ impl Move {
     }
 
     /// The SA that comes.
-    pub(crate) fn new(&self) -> &Arc<Sa> {
+    pub(crate) fn successor(&self) -> &Arc<Sa> {
         &self.new
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn migrate(
     for one in moves {
         // KLIPS's dialect has no word for a move.
         let gone = Change::Deleted(one.old().clone());
-        let come = Change::Added(one.new().clone());
+        let come = Change::Added(one.successor().clone());
         context.control.sadb.make_move(one);
         context.timed = true;
         gone.tell(context.ns, Speech::Klips, origin, buf);
@@ -161,7 +161,7 @@ fn prepare(context: &mut Context<'_>, steps: &[Step]) -> Done<KVec<Move>> {
         let new = copy(context, &old, step.new)?;
         if moves
             .iter()
-            .any(|one: &Move| one.new().said() == new.said())
+            .any(|one: &Move| one.successor().said() == new.said())
         {
             return Err(Errno::Eexist);
         }
