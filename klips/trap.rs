@@ -12,11 +12,10 @@ use crate::{
     kapi::lock::BhLock,
 };
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use heapless::FnvIndexMap;
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{eroute::Selector, pfkey::ext::Endpoint};
 
-/// How many traps can be sprung before the worker gets to them. A power of two.
+/// How many traps can be sprung before the worker gets to them.
 pub(crate) const PENDING: usize = 64;
 
 /// A sprung trap.
@@ -31,14 +30,12 @@ pub(crate) struct Sprung {
     pub(crate) dst: Endpoint,
     /// The packets that wait.
     pub(crate) pair: Pair,
-    /// Running number: first come, first served.
-    order: u64,
+    /// What all packets have in common that the hold is for.
+    key: Selector,
 }
 
-struct Table {
-    sprung: FnvIndexMap<Selector, Sprung, PENDING>,
-    order: u64,
-}
+/// In the order in which they were sprung; room for [`PENDING`] is there from the start.
+type Table = KVec<Sprung>;
 
 /// The sprung traps of one namespace, and how many there ever were.
 pub(crate) struct Traps {
@@ -57,10 +54,7 @@ impl Traps {
 
     /// An empty table. Process context.
     pub(crate) fn new() -> Result<Self> {
-        let table = Table {
-            sprung: FnvIndexMap::new(),
-            order: 0,
-        };
+        let table = Table::with_capacity(PENDING, GFP_KERNEL)?;
         Ok(Self {
             pending: KBox::pin_init(BhLock::new(table), GFP_KERNEL)?,
             listeners: AtomicU32::new(0),
@@ -109,12 +103,14 @@ impl Traps {
             return Err(waiting);
         };
         self.pending.with(|table| {
-            if let Some(sprung) = table.sprung.get_mut(&key) {
+            if let Some(sprung) = table.iter_mut().find(|sprung| sprung.key == key) {
                 return Ok(sprung.pair.last.replace(waiting));
             }
-            table.order = table.order.wrapping_add(1);
+            if table.len() >= PENDING {
+                return Err(waiting);
+            }
             let sprung = Sprung {
-                order: table.order,
+                key,
                 hold,
                 trap: trap.clone(),
                 src,
@@ -124,13 +120,9 @@ impl Traps {
                     last: None,
                 },
             };
-            match table.sprung.insert(key, sprung) {
-                Ok(_) => Ok(None),
-                Err((_, sprung)) => match sprung.pair.first {
-                    Some(waiting) => Err(waiting),
-                    None => Ok(None),
-                },
-            }
+            // There is room.
+            let _ = table.push(sprung, GFP_ATOMIC);
+            Ok(None)
         })
     }
 
@@ -138,18 +130,18 @@ impl Traps {
     /// joining it.
     pub(crate) fn next(&self) -> Option<(Selector, Arc<Eroute>, Endpoint, Endpoint)> {
         self.pending.with(|table| {
-            table
-                .sprung
-                .values()
-                .min_by_key(|s| s.order)
-                .map(|s| (s.hold, s.trap.clone(), s.src, s.dst))
+            let first = table.first()?;
+            Some((first.hold, first.trap.clone(), first.src, first.dst))
         })
     }
 
     /// The hold is in place, or will never be: takes the packets.
     pub(crate) fn finish(&self, hold: &Selector) -> Pair {
-        Self::key(hold)
-            .and_then(|key| self.pending.with(|table| table.sprung.remove(&key)))
-            .map_or(Pair::default(), |sprung| sprung.pair)
+        let taken = self.pending.with(|table| {
+            let key = Self::key(hold)?;
+            let place = table.iter().position(|sprung| sprung.key == key)?;
+            table.remove(place).ok()
+        });
+        taken.map_or(Pair::default(), |sprung| sprung.pair)
     }
 }
