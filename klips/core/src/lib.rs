@@ -17,6 +17,7 @@
 //! * [`plan`]: how much room and which verdict a bundle means for a packet.
 //! * [`pfkey`]: PF_KEYv2 messages, parsed and built.
 //! * [`spd`]: which policy of the Linux dialect a packet meets.
+//! * [`path`]: whether a policy is content with what a packet has come through.
 //! * [`text`]: the `/proc` formats.
 //!
 //! All values are in host byte order unless a name or type says otherwise.
@@ -47,6 +48,7 @@
 pub mod addr;
 pub mod eroute;
 mod hash;
+pub mod path;
 pub mod pfkey;
 pub mod plan;
 pub mod reason;

@@ -124,8 +124,14 @@ discards! {
     RxDecompressFailed, "rx_decompress_failed", RX_ERR;
     /// Received: congestion was marked on the way, and the inner packet cannot carry the mark (RFC 6040).
     RxCongestion, "rx_congestion", RX_DROP;
-    /// Received: in clear, though an eroute says that it must come protected.
+    /// Received: in clear, though an eroute or a policy says that it must come protected.
     RxPlaintext, "rx_plaintext", RX_DROP;
+    /// Received: through other SAs than its policy wants.
+    RxPolicyMismatch, "rx_policy_mismatch", RX_DROP;
+    /// Received: the policy for it is to discard.
+    RxPolicyDiscard, "rx_policy_discard", RX_DROP;
+    /// Received: out of a tunnel of the Linux dialect, and there is no policy for it.
+    RxNoPolicy, "rx_no_policy", RX_DROP;
     /// Received: out of memory.
     RxNoMemory, "rx_no_memory", RX_DROP;
     /// Received: the crypto layer failed for a reason of its own.
@@ -141,15 +147,19 @@ discards! {
     TxBadInnerHeader, "tx_bad_inner_header", TX_DROP;
     /// To send: TTL or hop limit is zero.
     TxTtlZero, "tx_ttl_zero", TX_DROP;
-    /// To send: no eroute matches, and the default is to drop.
+    /// To send: no eroute and no policy matches, and the default is to drop.
     TxNoEroute, "tx_no_eroute", TX_DROP;
     /// To send: the eroute says `%drop`.
     TxPolicyDrop, "tx_policy_drop", TX_DROP;
     /// To send: the eroute says `%reject`.
     TxPolicyReject, "tx_policy_reject", TX_DROP;
+    /// To send: the policy for it is to discard.
+    TxPolicyDiscard, "tx_policy_discard", TX_DROP;
+    /// To send: the policy wants an SA that is not there, and the packet could not be kept.
+    TxNotAcquired, "tx_not_acquired", TX_DROP;
     /// To send: the eroute says `%hold`, and the packet could not be kept.
     TxHeld, "tx_held", TX_DROP;
-    /// To send: a held packet gave way to a later one, or to the end of its eroute.
+    /// To send: a held packet gave way to a later one, or to the end of what it waited for.
     TxHoldEvicted, "tx_hold_evicted", TX_DROP;
     /// To send: the eroute says `%trap`, and the packet could not be kept.
     TxTrapped, "tx_trapped", TX_DROP;

@@ -21,6 +21,7 @@ pub mod message;
 pub mod policy;
 pub mod request;
 pub mod types;
+pub mod wanted;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -19,6 +19,7 @@ mod suite;
 
 pub use ah::{ah_suite, AhSuite};
 pub use announced::{supported, Supported};
+pub use ciphers::authenticates_itself;
 pub use comps::{comp_driver, comp_xform};
 pub use driver::DriverName;
 #[cfg(any(feature = "parse", test))]

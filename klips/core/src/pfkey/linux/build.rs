@@ -252,8 +252,15 @@ impl<'b> Builder<'b> {
     }
 
     /// A proposal with combinations of 72 bytes.
-    pub fn proposal(&mut self, replay: u8, combs: &[frame::Comb]) -> &mut Self {
-        let more = combs.len().saturating_mul(size_of::<frame::Comb>());
+    pub fn proposal(
+        &mut self,
+        replay: u8,
+        combs: impl Iterator<Item = frame::Comb> + Clone,
+    ) -> &mut Self {
+        let count = combs
+            .clone()
+            .fold(0_usize, |count, _| count.saturating_add(1));
+        let more = count.saturating_mul(size_of::<frame::Comb>());
         let head = self.head::<frame::Proposal>(ExtType::Proposal, more);
         self.put(&frame::Proposal {
             head,
@@ -261,7 +268,7 @@ impl<'b> Builder<'b> {
             reserved: [0; 3],
         });
         for comb in combs {
-            self.put(comb);
+            self.put(&comb);
         }
         self
     }

@@ -201,7 +201,7 @@ pub fn acquire<'b>(
     buf: &'b mut [u8],
     origin: Origin,
     acquire: &Acquire<'_>,
-    combs: &[Comb],
+    combs: impl Iterator<Item = Comb> + Clone,
 ) -> Message<'b> {
     let mut b = Builder::new(buf, header(MsgType::Acquire, acquire.satype, origin));
     b.address(ExtType::AddressSrc, Some(&acquire.src))

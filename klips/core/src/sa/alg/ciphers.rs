@@ -257,6 +257,11 @@ pub(super) const TWOFISH: Cipher = Cipher {
     ..CBC
 };
 
+/// Whether the cipher with this PF_KEY number authenticates by itself.
+pub fn authenticates_itself(id: u8) -> bool {
+    Cipher::find(id).is_some_and(Cipher::is_aead)
+}
+
 impl Cipher {
     pub(super) fn find(id: u8) -> Option<&'static Self> {
         CIPHERS.iter().find(|cipher| cipher.id == id)

@@ -216,7 +216,7 @@ fn acquire() {
         ..Comb::default()
     };
     let mut buf = std::vec![0xa5; 4096];
-    let bytes = compose::acquire(&mut buf, ORIGIN, &wanted, &[comb; 3]).unwrap();
+    let bytes = compose::acquire(&mut buf, ORIGIN, &wanted, [comb; 3].into_iter()).unwrap();
     let Message::Acquire(acquire) = told(bytes) else {
         panic!("not understood");
     };
