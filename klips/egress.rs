@@ -20,7 +20,7 @@ use kernel::{
     prelude::*,
     sync::rcu::{self, Guard},
 };
-use klips_core::{eroute::is_of_the_link, wire::flow};
+use klips_core::{eroute::is_of_the_link, spd, wire::flow};
 
 /// Enough of most packets: addresses, options, the beginning of what follows.
 const HEAD: usize = 128;
@@ -92,7 +92,8 @@ fn judge<const N: usize>(
     if is_of_the_link(&flow, head.get(flow.header_len).copied()) {
         return Ok(false);
     }
-    let Some(decision) = policy::decide(ns, packet.port().net(), &flow, guard) else {
+    let (net, key) = (packet.port().net(), spd::key(&flow, head));
+    let Some(decision) = policy::decide(ns, net, &flow, &key, guard) else {
         return Ok(false);
     };
     if !decision.leaves_in_clear() {

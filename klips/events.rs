@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! What packets find out, or time brings, and process context must see to: SAs whose limits are exceeded, traps that were
-//! sprung, holds that nobody answers.
+//! sprung, SAs that policies miss, holds and questions that nobody answers.
 
 use crate::{
+    asks::{self, Due, Patience, Question},
     eroute::{Eroute, HoldRecord},
     instance::{Control, Tables},
     kapi::{lock::BhLock, time, work::Run},
@@ -84,12 +85,26 @@ impl Run for Events {
         self.report_limits();
         self.report_moves();
         let traps = self.set_traps();
+        let asks = self.ask_for_policies();
         let now = time::uptime_secs();
         let mut control = self.tables.control.lock();
         let next = self.expire_due(&mut control, now);
         let policies = self.expire_policies(&mut control, now);
-        let holds = self.tend_holds(&mut control, now);
-        [traps, next, policies, holds].into_iter().flatten().min()
+        let looked = self
+            .bucket
+            .with(|bucket| core::mem::replace(&mut bucket.looked, now));
+        let (holds, questions) = if looked == now {
+            let holds = control.eroutes.holds() > 0;
+            let questions = !self.tables.asks.is_empty();
+            (holds.then_some(1), questions.then_some(1))
+        } else {
+            let questions = self.tend_questions(&mut control, now);
+            (self.tend_holds(&mut control, now), questions)
+        };
+        [traps, asks, next, policies, holds, questions]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -270,12 +285,6 @@ impl Events {
     /// Asks again for holds whose ACQUIRE seems lost, and reaps those that nobody answered; all of them once in a second.
     /// Returns when to look again.
     fn tend_holds(&self, control: &mut Control, now: u64) -> Option<u32> {
-        let looked = self
-            .bucket
-            .with(|bucket| core::mem::replace(&mut bucket.looked, now));
-        if looked == now {
-            return (control.eroutes.holds() > 0).then_some(1);
-        }
         let sysctl = &self.tables.sysctl;
         let (retry, lifetime) = (sysctl.hold_retry(), sysctl.hold_lifetime());
         let mut last = None;
@@ -298,6 +307,52 @@ impl Events {
         // A second is what the limits are counted in.
         last.map(|_| 1)
     }
+
+    /// Asks key daemons for the SAs that policies have missed since. Returns when to look again.
+    fn ask_for_policies(&self) -> Option<u32> {
+        let tables = &self.tables;
+        for _ in 0..trap::PENDING {
+            let (number, question) = tables.asks.next()?;
+            if asks::is_there(tables, &question) {
+                tables.asks.take(number).resend(tables);
+            } else if self.may_ask() {
+                self.ask(&mut tables.control.lock(), number, &question);
+            } else {
+                tables.evict(tables.asks.take(number).len());
+            }
+        }
+        Some(0)
+    }
+
+    fn ask(&self, control: &mut Control, number: u64, question: &Question) {
+        let tables = &self.tables;
+        let seq = tables.next_seq();
+        // The answer may be faster than this.
+        tables.asks.asked(number, seq, time::uptime_secs());
+        if pfkey::acquire_for_policy(tables, control, question, seq) > 0 {
+            tables.traps.delivered();
+        }
+    }
+
+    /// Asks again where the answer stays away, and gives up what nobody answers; all of it once in a second. Returns when
+    /// to look again.
+    fn tend_questions(&self, control: &mut Control, now: u64) -> Option<u32> {
+        let tables = &self.tables;
+        let patience = Patience {
+            retry: tables.sysctl.hold_retry(),
+            lifetime: tables.sysctl.hold_lifetime(),
+        };
+        let mut last = 0;
+        while let Some((number, due)) = tables.asks.due(last, now, patience) {
+            last = number;
+            match due {
+                Due::Over(pair) => tables.evict(pair.len()),
+                Due::Again(question) if self.may_ask() => self.ask(control, number, &question),
+                Due::Again(_) => {}
+            }
+        }
+        (!tables.asks.is_empty()).then_some(1)
+    }
 }
 
 /// The seconds until `then`.
@@ -315,7 +370,7 @@ enum Outcome {
     Lost,
 }
 
-/// What is done so often in a second: ACQUIREs, and a look at all holds.
+/// What is done so often in a second: ACQUIREs, and a look at all holds and questions.
 #[derive(Default)]
 struct Bucket {
     second: u64,

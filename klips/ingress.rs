@@ -3,16 +3,19 @@
 //! Refusing cleartext that ought to have come protected.
 //!
 //! An eroute that protects what goes from A to B says that what comes from B to A is protected too. Without this check a
-//! packet with a forged source would be taken in clear where the tunnel's own would be.
+//! packet with a forged source would be taken in clear where the tunnel's own would be. Where no eroute is, the policies of
+//! the Linux dialect say what has to come protected, or not at all.
 
 use crate::{
     error::Discard,
     instance::Instance,
     kapi::net::{dev::Port, netfilter::Inspector, netns, route},
+    rx::inward,
 };
 use kernel::sync::rcu;
 use klips_core::{
     eroute::{is_ike_or_ipsec, is_of_the_link, Key, Verdict},
+    path::admit,
     wire::{flow, udp::UDP},
 };
 
@@ -47,11 +50,17 @@ impl Inspector for Ingress {
             return true;
         }
         let eroute = ns.eroutes.lookup(&Key::from_flow(&flow.reversed()), &guard);
-        let protected =
-            eroute.is_some_and(|e| matches!(Verdict::from(e.spec.said), Verdict::Protect(_)));
-        if protected {
-            dev.data().discard(Discard::RxPlaintext);
-        }
-        !protected
+        let admitted = match eroute.map(|eroute| Verdict::from(eroute.spec.said)) {
+            Some(Verdict::Protect(_)) => Err(Discard::RxPlaintext),
+            Some(_) => Ok(()),
+            None => match inward(ns, port.net(), &flow, head, &guard) {
+                Some(policy) => {
+                    policy.used();
+                    admit(policy.action, &policy.templates, &[])
+                }
+                None => Ok(()),
+            },
+        };
+        admitted.inspect_err(|why| dev.data().discard(*why)).is_ok()
     }
 }

@@ -5,6 +5,7 @@
 //! Lock order: RTNL, then [`Tables::control`], then [`Tables::sockets`]. Packets take none of them.
 
 use crate::{
+    asks::Asks,
     device::{self, IpsecDev},
     devices::Devices,
     egress::Egress,
@@ -24,7 +25,7 @@ use crate::{
         work::Worker,
     },
     params::MAX_INTERFACES,
-    pfkey::Listeners,
+    pfkey::{self, Listeners},
     proc,
     sadb::{
         self,
@@ -58,6 +59,8 @@ pub(crate) struct Control {
     pub(crate) eroutes: EroutesWriter,
     /// Policies.
     pub(crate) spd: SpdWriter,
+    /// What key daemons of the Linux dialect were last told that there is.
+    pub(crate) announced: pfkey::Announced,
     /// Where replies are put together.
     pub(crate) reply: KVec<u8>,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Tables {
     pub(crate) sadb: Sadb,
     /// Sprung traps.
     pub(crate) traps: Traps,
+    /// SAs that policies miss.
+    pub(crate) asks: Asks,
     /// Reasons to discard.
     pub(crate) drops: Drops,
     /// Who was told of an MTU lately.
@@ -229,9 +234,10 @@ impl PerNet for Instance {
             sadb: sadb_writer,
             eroutes: eroutes_writer,
             spd: spd_writer,
+            announced: pfkey::Announced::default(),
             reply,
         };
-        let devices = Devices::new(&yard)?;
+        let (devices, asks) = (Devices::new(&yard)?, Asks::new()?);
         let (traps, drops, sysctl) = (Traps::new()?, Drops::new()?, Switches::new()?);
         let tables = Arc::pin_init(
             pin_init!(Tables {
@@ -239,6 +245,7 @@ impl PerNet for Instance {
                 spd,
                 sadb,
                 traps,
+                asks,
                 drops,
                 told: Told::new(),
                 sysctl,
@@ -288,6 +295,7 @@ impl PerNet for Instance {
             self.evict(lost);
             control.spd.clear();
             control.sadb.flush(|_| true);
+            self.evict(self.asks.clear());
         }
         self.events.flush();
         self.yard.flush();

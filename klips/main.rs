@@ -15,6 +15,7 @@
 )]
 
 mod algorithms;
+mod asks;
 mod device;
 mod devices;
 mod egress;

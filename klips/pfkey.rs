@@ -34,7 +34,8 @@ mod socket;
 mod told;
 
 pub(crate) use exempt::Exempt;
-pub(crate) use kernel_says::{acquire, expire, expire_policy, new_mapping};
+pub(crate) use kernel_says::{acquire, acquire_for_policy, expire, expire_policy, new_mapping};
+pub(crate) use register::Announced;
 pub(crate) use socket::{Listeners, PfKey};
 
 use crate::sysctl::{klips_debug, Debug};
@@ -79,6 +80,8 @@ struct Context<'a> {
     lost: usize,
     /// Something has a deadline now.
     timed: bool,
+    /// A policy has changed.
+    answered: bool,
     /// What those who speak the other dialect should hear too.
     change: Option<Change>,
     /// The requester is known to speak the dialect in which its request was taken.
@@ -125,6 +128,9 @@ fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
         ns.wake();
     }
     done.released.resend(&ns);
+    if done.answered {
+        ns.asks.release(&ns);
+    }
     result
 }
 
@@ -164,6 +170,8 @@ struct Aftermath {
     released: Pair,
     lost: usize,
     timed: bool,
+    /// An SA has come that packets may wait for, or a policy has changed that they wait for.
+    answered: bool,
 }
 
 /// Has a request handled under the mutex, and answers it in its own dialect.
@@ -185,6 +193,7 @@ fn answer(
         released: Pair::default(),
         lost: 0,
         timed: false,
+        answered: false,
         change: None,
         is_known: sock.data().is_known() || ns.sysctl.pfkey_dialect_is_set(),
     };
@@ -194,6 +203,7 @@ fn answer(
         released: context.released,
         lost: context.lost,
         timed: context.timed,
+        answered: context.answered || matches!(change, Some(Change::Added(_) | Change::Updated(_))),
     };
     klips_debug!(
         ns,

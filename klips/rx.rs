@@ -5,10 +5,13 @@
 //! Context: softirq, under RCU, on many CPUs at once. A packet whose SAID is not in our database goes back to the native
 //! stack as it came. What is ours is delivered, or freed under exactly one reason.
 
+mod alone;
 mod entry;
 mod later;
+mod policy;
 
 pub(crate) use entry::{Ah, Esp};
+pub(crate) use policy::inward;
 
 use crate::{
     device::IpsecDev,
@@ -24,16 +27,20 @@ use crate::{
     xform::{
         comp,
         esp::Opened,
-        high_half, ipip,
+        high_half,
+        ipip::{self, Inner},
         udp::{self, Ports},
         Xform,
     },
 };
+use alone::note;
 use core::net::IpAddr;
+use heapless::Vec;
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
     addr::Family,
-    pfkey::{linux::Mode, types::natt_type},
+    path::Passed,
+    pfkey::types::natt_type,
     said::{SaProto, Said},
     wire::{
         ah::AhHeader,
@@ -72,6 +79,9 @@ struct Progress {
     /// The UDP ports it came by, if this is the SA to notice.
     ports: Option<Ports>,
 }
+
+/// The SAs that a packet has come through, outermost first.
+type Path = Vec<Passed, MAX_GROUP>;
 
 /// What a packet turned out to hold.
 enum Onward<'g> {
@@ -119,7 +129,7 @@ impl<'g> Inbound<'g> {
             Carrier::Udp => Some(udp::decap(&mut packet)?),
         };
         self.check_encapsulation(sa, ports.is_some())?;
-        self.walk(sa, packet, 0, ports)
+        self.walk(sa, packet, 0, ports, Path::new())
     }
 
     /// Takes the packet through `sa` and those inside of it, from this depth on.
@@ -129,6 +139,7 @@ impl<'g> Inbound<'g> {
         mut packet: Packet,
         from: usize,
         ports: Option<Ports>,
+        mut path: Path,
     ) -> Result<Option<usize>, Discard> {
         for depth in from..MAX_GROUP {
             let view = ip::parse(packet.bytes(), Walk::Find).map_err(|_| Discard::RxTruncated)?;
@@ -142,7 +153,7 @@ impl<'g> Inbound<'g> {
             };
             let next_header = match sa.fixed.xform.waits() {
                 None => open(sa, &at, &mut packet),
-                Some(esp) => match self.submit(esp, sa, &at, packet)? {
+                Some(esp) => match self.submit(esp, sa, &at, &path, packet)? {
                     None => return Ok(None),
                     Some((back, opened)) => {
                         packet = back;
@@ -151,7 +162,7 @@ impl<'g> Inbound<'g> {
                 },
             }
             .inspect_err(|why| blame(sa, *why))?;
-            match self.onward(sa, &at, next_header, packet)? {
+            match self.onward(sa, &at, &mut path, next_header, packet)? {
                 Onward::Nested(inner, rest) => (sa, packet) = (inner, rest),
                 Onward::Delivered(len) => return Ok(Some(len)),
             }
@@ -164,22 +175,27 @@ impl<'g> Inbound<'g> {
         &self,
         sa: &'g Arc<Sa>,
         at: &Progress,
+        path: &mut Path,
         next_header: u8,
-        packet: Packet,
+        mut packet: Packet,
     ) -> Result<Onward<'g>, Discard> {
         self.account(sa, packet.len());
         if let Some(ports) = at.ports {
             self.follow_peer(sa, ports);
         }
+        if sa.is_linux() {
+            return self.beyond(sa, at, path, next_header, packet);
+        }
         let view = &at.view;
         let next = skip_optional(sa.next.read(self.guard), next_header, view, self.guard);
-        if ipip::is_tunnelled(next_header) {
-            let next = next.or(sa.tunnel());
-            let len = self.leave_tunnel(next, view, next_header, packet)?;
+        let in_tunnel = ipip::is_tunnelled(next_header);
+        note(path, sa, view, in_tunnel)?;
+        if in_tunnel {
+            let tunnel = next.ok_or(Discard::RxNoTunnelSa)?;
+            let inner = self.untunnel(tunnel, view, next_header, &mut packet)?;
+            self.judge(&inner.flow, packet.bytes(), path, false)?;
+            let len = self.deliver(tunnel, packet, inner.ethertype)?;
             return Ok(Onward::Delivered(len));
-        }
-        if sa.mode() == Some(Mode::Tunnel) {
-            return Err(Discard::RxIncompletePolicy);
         }
         match (next_header, next) {
             (ESP | AH | COMP, _) => {
@@ -189,7 +205,7 @@ impl<'g> Inbound<'g> {
             }
             (_, Some(_)) => Err(Discard::RxIncompletePolicy),
             (_, None) => self
-                .leave_transport(sa, view, packet)
+                .leave_transport(sa, view, path, packet)
                 .map(Onward::Delivered),
         }
     }
@@ -251,7 +267,7 @@ impl<'g> Inbound<'g> {
         }
     }
 
-    /// The SA of the IPsec header inside the one just opened, a header of `proto`.
+    /// The SA of the group's next header inside the one just opened, a header of `proto`.
     fn nested(
         &self,
         dst: &IpAddr,
@@ -259,33 +275,15 @@ impl<'g> Inbound<'g> {
         header: &[u8],
         next: Option<&'g Arc<Sa>>,
     ) -> Result<&'g Arc<Sa>, Discard> {
-        let named = |proto, spi| Said {
-            dst: *dst,
-            spi,
-            proto,
+        let said = named(dst, proto, header)?;
+        // The SPI of an IPComp SA may have more bits than a CPI, and deflate has a number of its own.
+        let is_it = |sa: &Sa| {
+            let cpi = u32::from(comp::cpi_of(sa)) == said.spi || u32::from(CPI_DEFLATE) == said.spi;
+            said.proto == SaProto::Comp && matches!(sa.fixed.xform, Xform::Comp(_)) && cpi
         };
-        let said = match proto {
-            ESP => {
-                let (header, _) = EspHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
-                named(SaProto::Esp, header.spi)
-            }
-            AH => {
-                let header = AhHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
-                named(SaProto::Ah, header.spi)
-            }
-            _ => {
-                let (header, _) = CompHeader::parse(header).map_err(|_| Discard::RxBadLength)?;
-                // The SA's SPI may have more bits than a CPI, and deflate has a number of its own.
-                let is_it = |sa: &Sa| {
-                    matches!(sa.fixed.xform, Xform::Comp(_))
-                        && (header.cpi == comp::cpi_of(sa) || header.cpi == CPI_DEFLATE)
-                };
-                if let Some(next) = next.filter(|next| is_it(next)) {
-                    return Ok(next);
-                }
-                named(SaProto::Comp, header.cpi.into())
-            }
-        };
+        if let Some(next) = next.filter(|next| is_it(next)) {
+            return Ok(next);
+        }
         let sa = self.ns.sadb.get(&said, self.guard).ok_or(Discard::RxNoSa)?;
         if self.checks_policy() && !next.is_some_and(|next| Arc::ptr_eq(next, sa)) {
             return Err(Discard::RxChainMismatch);
@@ -293,15 +291,14 @@ impl<'g> Inbound<'g> {
         Ok(sa)
     }
 
-    /// Takes the packet out of its tunnel, if the group ends with an IPIP SA that allows it, and delivers it.
-    fn leave_tunnel(
+    /// Takes the packet out of its tunnel, if that is an IPIP SA that ends its group and allows it.
+    fn untunnel(
         &self,
-        tunnel: Option<&Arc<Sa>>,
+        tunnel: &Arc<Sa>,
         outer: &IpView,
         next_header: u8,
-        mut packet: Packet,
-    ) -> Result<usize, Discard> {
-        let tunnel = tunnel.ok_or(Discard::RxNoTunnelSa)?;
+        packet: &mut Packet,
+    ) -> Result<Inner, Discard> {
         if !matches!(tunnel.fixed.xform, Xform::Ipip) {
             return Err(Discard::RxIncompletePolicy);
         }
@@ -314,12 +311,12 @@ impl<'g> Inbound<'g> {
             self.ns.report(tunnel, limit);
         }
         admitted?;
-        let inner = ipip::decap(&mut packet, outer.header_len, next_header, outer.tos)?;
+        let inner = ipip::decap(packet, outer.header_len, next_header, outer.tos)?;
         if self.checks_policy() && !self.allows(tunnel, &inner.flow.src, &inner.flow.dst) {
             return Err(Discard::RxInnerMismatch);
         }
         self.account(tunnel, packet.len());
-        self.deliver(tunnel, packet, inner.ethertype)
+        Ok(inner)
     }
 
     /// Delivers a packet that came in transport mode, whose own IP header is `view`.
@@ -330,6 +327,7 @@ impl<'g> Inbound<'g> {
         &self,
         sa: &Arc<Sa>,
         view: &IpView,
+        path: &Path,
         mut packet: Packet,
     ) -> Result<usize, Discard> {
         let ethertype = match view.family() {
@@ -341,6 +339,7 @@ impl<'g> Inbound<'g> {
                 ipv4::set_src(packet.bytes_mut(), original).map_err(|_| Discard::RxBadHeader)?;
             }
         }
+        self.judge_transport(packet.bytes(), path, sa.is_linux())?;
         self.deliver(sa, packet, ethertype)
     }
 
@@ -379,6 +378,29 @@ fn open(sa: &Sa, at: &Progress, packet: &mut Packet) -> Result<u8, Discard> {
         Xform::Comp(comp) => comp.decap(packet, &at.view),
         Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
     }
+}
+
+/// The name of the SA in an IPsec header of `proto` of a packet to `dst`.
+fn named(dst: &IpAddr, proto: u8, header: &[u8]) -> Result<Said, Discard> {
+    let (proto, spi) = match proto {
+        ESP => {
+            let (header, _) = EspHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
+            (SaProto::Esp, header.spi)
+        }
+        AH => {
+            let header = AhHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
+            (SaProto::Ah, header.spi)
+        }
+        _ => {
+            let (header, _) = CompHeader::parse(header).map_err(|_| Discard::RxBadLength)?;
+            (SaProto::Comp, header.cpi.into())
+        }
+    };
+    Ok(Said {
+        dst: *dst,
+        spi,
+        proto,
+    })
 }
 
 /// Counts bad padding on the SA. Returns the protocol of what was inside.

@@ -3,6 +3,9 @@
 //! The SA database: found by SAID without a lock, changed under the namespace's mutex, listed in the classic order.
 
 pub(crate) mod sa;
+mod usable;
+
+pub(crate) use usable::Need;
 
 use crate::kapi::{
     rcu::{synchronize, Graveyard, Prepared, Rcu},
@@ -18,6 +21,7 @@ use kernel::{
 };
 use klips_core::{pfkey::linux::Mode, said::Said};
 use sa::{Policy, Sa};
+use usable::{Usable, UsableWriter};
 
 /// The most SAs that a packet goes through.
 pub(crate) const MAX_GROUP: usize = 4;
@@ -26,13 +30,23 @@ pub(crate) const MAX_GROUP: usize = 4;
 pub(crate) type Bundle<'g> = Vec<&'g Arc<Sa>, MAX_GROUP>;
 
 /// The readers' side.
-pub(crate) struct Sadb(Map<Sa>);
+pub(crate) struct Sadb {
+    map: Map<Sa>,
+    usable: Usable,
+}
 
 impl Sadb {
     /// The SA called `said`. Any context.
     #[inline]
     pub(crate) fn get<'g>(&'g self, said: &Said, guard: &'g Guard) -> Option<&'g Arc<Sa>> {
-        self.0.get(said, guard)
+        self.map.get(said, guard)
+    }
+
+    /// The SA for a template of a policy: of those that fit the newest that is mature, or else the newest that is dying. Any
+    /// context.
+    #[inline]
+    pub(crate) fn usable<'g>(&'g self, need: &Need, guard: &'g Guard) -> Option<&'g Arc<Sa>> {
+        self.usable.find(need, guard)
     }
 
     /// `sa` and those that follow it in its group, or its own tunnel and `sa`; `None` if there are more than a packet can
@@ -105,6 +119,7 @@ impl Move {
 /// The writer's side, under the namespace's mutex.
 pub(crate) struct SadbWriter {
     map: MapWriter<Sa>,
+    usable: UsableWriter,
     listing: RBTree<Place, Listed>,
     places: RBTree<Said, Place>,
     /// SAs that time ends, by when it may.
@@ -123,10 +138,12 @@ pub(crate) const SMALL_REFS: u32 = 0x7ffe;
 /// Makes an empty database. Process context.
 pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
     let (map, writer) = new_map(yard.clone())?;
+    let (usable, usable_writer) = usable::new(yard)?;
     Ok((
-        Sadb(map),
+        Sadb { map, usable },
         SadbWriter {
             map: writer,
+            usable: usable_writer,
             listing: RBTree::new(),
             places: RBTree::new(),
             deadlines: RBTree::new(),
@@ -173,11 +190,13 @@ impl SadbWriter {
         let listed = RBTreeNode::new(place, Listed { sa: sa.clone() }, GFP_KERNEL)?;
         let named = RBTreeNode::new(said, place, GFP_KERNEL)?;
         let reference = RBTreeNode::new(sa.fixed.saref, (), GFP_KERNEL)?;
+        let usable = self.usable.prepare(&sa)?;
         self.serial = self.serial.wrapping_add(1);
         self.refs.insert(reference);
         self.listing.insert(listed);
         self.places.insert(named);
         self.map.put(entry);
+        self.usable.put(usable, None);
         Ok(())
     }
 
@@ -246,6 +265,7 @@ impl SadbWriter {
             old.policy.read(&guard).copied()
         };
         let policy = policy.map(Rcu::prepare).transpose()?;
+        let usable = self.usable.prepare(&new)?;
         new.next.publish(next, &self.yard);
         new.policy.publish(policy, &self.yard);
         new.set_prev(old.prev());
@@ -255,6 +275,7 @@ impl SadbWriter {
             new.resume(old.hand_over());
         }
         self.map.put(entry);
+        self.usable.put(usable, Some(&old));
         if let Some(prev) = prev {
             prev.next.publish(link, &self.yard);
         }
@@ -301,6 +322,7 @@ impl SadbWriter {
         self.listing.insert(one.listed);
         self.places.insert(one.named);
         self.map.put(one.entry);
+        self.usable.enter(&new);
         self.set_deadline(&new, time::uptime_secs());
     }
 
@@ -334,6 +356,7 @@ impl SadbWriter {
         sa.kill();
         let said = sa.said();
         self.map.remove(&said);
+        self.usable.remove(sa);
         if let Some(at) = sa.take_deadline() {
             self.deadlines.remove(&(at, said));
         }

@@ -89,7 +89,6 @@ impl Deref for Policy {
 
 impl Policy {
     /// Counts a packet that it decided about. Any context.
-    #[expect(dead_code, reason = "packets do not ask for policies yet")]
     #[inline]
     pub(crate) fn used(&self) {
         let now = time::uptime_secs();
@@ -193,7 +192,6 @@ pub(crate) struct Spd {
 
 impl Spd {
     /// The policy for a packet whose key is [`klips_core::spd::key`]'s. Any context; it is not counted as used.
-    #[expect(dead_code, reason = "packets do not ask for policies yet")]
     #[inline]
     pub(crate) fn lookup<'g>(
         &'g self,

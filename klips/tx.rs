@@ -9,6 +9,7 @@ mod later;
 mod mtu;
 pub(crate) mod policy;
 mod shunt;
+pub(crate) mod templates;
 
 use crate::{
     device::{Attachment, IpsecDev},
@@ -32,6 +33,7 @@ use klips_core::{
     eroute::{Key, Verdict},
     plan::{self, Plan, Step},
     said::Said,
+    spd,
     wire::{
         flow::{self, Flow},
         ip::{self, Walk},
@@ -77,12 +79,22 @@ enum Sent {
     Later,
 }
 
+/// What sends a packet through a bundle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// An eroute: the bundle is a group.
+    Eroute,
+    /// A policy of the Linux dialect.
+    Policy,
+}
+
 /// How far a packet has come.
 #[derive(Clone, Copy)]
 struct Progress {
+    by: By,
     /// Its group.
     group: usize,
-    /// SAs of that group that are still to come.
+    /// SAs of its bundle that are still to come.
     left: usize,
     /// What tunnels show.
     outer: Outer,
@@ -132,7 +144,7 @@ impl<'g> Outbound<'g> {
         }
         // A hold or trap that ends while the packet is on its way to it sends the packet back here.
         for _ in 0..MAX_DECISIONS {
-            packet = match self.decide(&flow)? {
+            packet = match self.decide(&flow, packet.bytes())? {
                 Decision::Bypass => return self.pass(packet, &flow).map(Sent::Bytes),
                 Decision::Eroute(eroute) => match Verdict::from(eroute.spec.said) {
                     Verdict::Protect(said) => return self.protect_all(packet, flow, said),
@@ -142,15 +154,18 @@ impl<'g> Outbound<'g> {
                     },
                     Verdict::UnknownShunt => return Err(Discard::TxUnknownShunt),
                 },
+                Decision::Policy(policy) => return self.apply(policy, packet, &flow),
             };
         }
         Err(Discard::TxHeld)
     }
 
     /// What the policies say. None means drop.
-    fn decide(&self, flow: &Flow) -> Result<Decision<'g>, Discard> {
+    fn decide(&self, flow: &Flow, packet: &[u8]) -> Result<Decision<'g>, Discard> {
         let net = self.dev.port().net();
-        let decision = policy::decide(self.ns, net, flow, self.guard).ok_or(Discard::TxNoEroute)?;
+        let key = spd::key(flow, packet);
+        let decision = policy::decide(self.ns, net, flow, &key, self.guard);
+        let decision = decision.ok_or(Discard::TxNoEroute)?;
         decision.hit();
         Ok(decision)
     }
@@ -182,7 +197,9 @@ impl<'g> Outbound<'g> {
             let Some((flow, said)) = leads_to else {
                 break;
             };
-            packet = match self.protect(packet, &flow, &said, group)? {
+            let sa = self.ns.sadb.get(&said, self.guard).ok_or(Discard::TxNoSa)?;
+            let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
+            packet = match self.protect(packet, &flow, &bundle, By::Eroute, group)? {
                 Some(packet) => packet,
                 None => return Ok(Sent::Later),
             };
@@ -210,19 +227,17 @@ impl<'g> Outbound<'g> {
         })
     }
 
-    /// Takes the packet through the group that starts with `said`, the packet's `group`th. `None`: a cipher has it.
+    /// Takes the packet through a bundle, the packet's `group`th. `None`: a cipher has it.
     fn protect(
         &self,
         mut packet: Packet,
         flow: &Flow,
-        said: &Said,
+        bundle: &Bundle<'_>,
+        by: By,
         group: usize,
     ) -> Result<Option<Packet>, Discard> {
-        let sa = self.ns.sadb.get(said, self.guard).ok_or(Discard::TxNoSa)?;
-        let bundle = Sadb::bundle(sa, self.guard).ok_or(Discard::TxBadBundle)?;
-        let tunnelled = bundle
-            .first()
-            .is_some_and(|sa| matches!(sa.fixed.xform, Xform::Ipip));
+        let is_tunnel = |sa: &&Arc<Sa>| matches!(sa.fixed.xform, Xform::Ipip);
+        let tunnelled = bundle.first().is_some_and(is_tunnel);
         if !tunnelled && flow.is_fragment {
             // Transport mode is for whole packets only (RFC 4303 3.3.4).
             return Err(Discard::TxNotSupported);
@@ -234,18 +249,18 @@ impl<'g> Outbound<'g> {
             let view = ip::parse(packet.bytes(), Walk::Insert);
             view.map_err(|_| Discard::TxBadInnerHeader)?.header_len
         };
-        let plan = Self::plan(&bundle, flow, header_len)?;
+        let plan = Self::plan(bundle, flow, header_len)?;
         // Only the first group's packets have a sender to be told; the others' is this host. In transport mode only TCP is:
         // it makes its segments shorter, where a datagram would come back in fragments.
         let way = Way {
-            bundle: &bundle,
+            bundle,
             plan: &plan,
             header_len,
             tunnelled,
             tells: group == 0 && (tunnelled || flow.proto == TCP),
         };
         let df = self.fit(&mut packet, flow, &way)?;
-        if !tunnelled {
+        if !bundle.iter().any(is_tunnel) {
             redirect(bundle.last().copied(), flow, &mut packet)?;
         }
         let link = self.phys.link_reserve();
@@ -258,11 +273,12 @@ impl<'g> Outbound<'g> {
             flow.tos
         };
         let at = Progress {
+            by,
             group,
             left: bundle.len(),
             outer: Outer { tos, df },
         };
-        let Some(mut packet) = self.encap(&bundle, at, packet)? else {
+        let Some(mut packet) = self.encap(bundle, at, packet)? else {
             return Ok(None);
         };
         wrap(bundle.last().copied(), &mut packet)?;
@@ -289,8 +305,10 @@ impl<'g> Outbound<'g> {
         mut at: Progress,
         mut packet: Packet,
     ) -> Result<Option<Packet>, Discard> {
-        for sa in bundle {
-            at.left = at.left.saturating_sub(1);
+        let mut rest = bundle.as_slice();
+        while let Some((sa, behind)) = rest.split_first() {
+            rest = behind;
+            at.left = behind.len();
             let (seq, limit) = sa.begin_send();
             if let Some(limit) = limit {
                 self.ns.report(sa, limit);
@@ -298,7 +316,7 @@ impl<'g> Outbound<'g> {
             let seq = seq?;
             match sa.fixed.xform.waits() {
                 None => sa.fixed.xform.encap(sa, seq, at.outer, &mut packet)?,
-                Some(esp) => match self.submit(esp, sa, seq, at, packet)? {
+                Some(esp) => match self.submit(esp, sa, seq, at, behind, packet)? {
                     Some(back) => packet = back,
                     None => return Ok(None),
                 },

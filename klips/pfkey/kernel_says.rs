@@ -5,12 +5,13 @@
 use super::{
     info, lent_ident, limits,
     linux::{
-        form::{form, in_packets, Keys},
+        form::{form, in_packets, satype_of, Keys},
         policies,
     },
     socket::{Audience, Post},
 };
 use crate::{
+    asks::Question,
     eroute::Idents,
     events::{Event, Moved},
     instance::{Control, Tables},
@@ -23,7 +24,11 @@ use klips_core::{
     pfkey::{
         build::Origin,
         ext::{self, SaInfo},
-        linux::{self, compose, Endpoint, MsgType},
+        linux::{
+            self, compose,
+            wanted::{self, Wanted},
+            Endpoint, MsgType,
+        },
         reply,
         types::state,
         Speech,
@@ -191,6 +196,33 @@ pub(crate) fn acquire(
     );
     let audience = Audience::Registered(SaProto::Esp.satype());
     let heard = message.map_or(0, |message| post(tables, Speech::Klips, message, audience));
+    control.reply = buf;
+    heard
+}
+
+/// Asks key daemons that speak the Linux dialect for an SA, to be answered under `seq`. Returns how many heard it.
+pub(crate) fn acquire_for_policy(
+    tables: &Tables,
+    control: &mut Control,
+    question: &Question,
+    seq: u32,
+) -> usize {
+    let Some(satype) = satype_of(question.need.proto) else {
+        return 0;
+    };
+    let wanted = Wanted {
+        satype,
+        src: question.need.src,
+        dst: question.need.dst,
+        policy: question.policy,
+        priority: question.priority,
+    };
+    let mut buf = mem::take(&mut control.reply);
+    let there = &control.announced;
+    let message = wanted::acquire(&mut buf, seq, &wanted, &there.auth, &there.encrypt);
+    let heard = message.map_or(0, |message| {
+        post(tables, Speech::Linux, message, Audience::RegisteredAny)
+    });
     control.reply = buf;
     heard
 }

@@ -14,6 +14,7 @@
 //! | DUMP, SPDDUMP | [`dump`](super::dump) | the requester |
 //! | REGISTER | [`register`](super::register) | sockets registered for the satype, and the requester |
 //! | PROMISC | here | the requester |
+//! | ACQUIRE, that there will be no SA | here | nobody |
 //!
 //! Errors are answered in-band, to the requester alone.
 
@@ -91,6 +92,13 @@ fn handle(context: &mut Context<'_>, request: &Request<'_>, buf: &mut [u8]) -> O
         Request::SpdDump => dump::begin(context, What::Policies { last: None }, buf),
         Request::SpdFlush => policies::flush(context, buf),
         Request::Migrate(request) => migrate::migrate(context, request, buf),
-        Request::Register { .. } | Request::Failed { .. } => Err(Errno::Eopnotsupp),
+        Request::Failed { seq, .. } => {
+            context.lost += context.ns.asks.refuse(*seq).len();
+            Ok(Answer {
+                audience: Audience::Nobody,
+                len: 0,
+            })
+        }
+        Request::Register { .. } => Err(Errno::Eopnotsupp),
     }
 }

@@ -59,9 +59,10 @@ pub(super) fn register(context: &Context<'_>, request: &Registration, buf: &mut 
 }
 
 /// The algorithms that REGISTER tells of in the Linux dialect, whatever the satype.
-pub(super) struct Announced {
-    auth: Vec<linux::Alg, MOST>,
-    encrypt: Vec<linux::Alg, MOST>,
+#[derive(Clone, Default)]
+pub(crate) struct Announced {
+    pub(super) auth: Vec<linux::Alg, MOST>,
+    pub(super) encrypt: Vec<linux::Alg, MOST>,
 }
 
 /// The most algorithms of a kind that are announced.
@@ -95,7 +96,7 @@ pub(super) fn announced() -> Announced {
 
 /// Subscribes the requester to the satype, if it is not 0, and tells all its subscribers what there is.
 pub(super) fn register_linux(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     satype: u8,
     there: &Announced,
     buf: &mut [u8],
@@ -103,6 +104,8 @@ pub(super) fn register_linux(
     if satype != 0 && !context.sock.data().register(satype) {
         return Err(Errno::Eexist);
     }
+    // Whoever is asked for SAs has been told of these.
+    context.control.announced = there.clone();
     let audience = match satype {
         0 => Audience::Sender,
         satype => Audience::Registered(satype),

@@ -259,6 +259,15 @@ impl Listeners {
         ))
     }
 
+    /// How many sockets that speak the Linux dialect are registered for anything.
+    fn linux_daemons(&self, default: Speech) -> u32 {
+        let hears = |sock: &&SocketRef<PfKey>| {
+            let data = sock.data();
+            data.speech(default) == Speech::Linux && data.registered.load(Ordering::Relaxed) != 0
+        };
+        u32::try_from(self.list.iter().filter(hears).count()).unwrap_or(u32::MAX)
+    }
+
     /// How many sockets that speak `speech` are registered for `satype`.
     pub(super) fn listeners(&self, satype: u8, speech: Speech, default: Speech) -> u32 {
         let hears = |sock: &&SocketRef<PfKey>| {
@@ -274,11 +283,12 @@ impl instance::Tables {
         self.sockets.lock().send(post, self.sysctl.pfkey_dialect())
     }
 
-    /// Tells the traps whether anybody can be asked.
+    /// Tells traps and policies whether anybody can be asked.
     pub(super) fn count_listeners(&self, sockets: &Listeners) {
         let default = self.sysctl.pfkey_dialect();
         let n = sockets.listeners(SaProto::Esp.satype(), Speech::Klips, default);
         self.traps.set_listeners(n);
+        self.asks.set_listeners(sockets.linux_daemons(default));
     }
 }
 

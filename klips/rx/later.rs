@@ -5,7 +5,7 @@
 //! A packet that waits is admitted, but nothing of it is believed: when the cipher comes back, the ICV is judged and the
 //! sequence number checked again and recorded, as if there had been no wait.
 
-use super::{blame, note_padding, Inbound, Onward, Progress};
+use super::{blame, note_padding, Inbound, Onward, Path, Progress};
 use crate::{
     error::Discard,
     kapi::{
@@ -29,6 +29,7 @@ struct Opening {
     lease: Lease,
     frame: Frame,
     at: Progress,
+    path: Path,
 }
 
 impl Resume for Opening {
@@ -41,9 +42,10 @@ impl Resume for Opening {
             guard: &guard,
         };
         if let Some(sa) = self.lease.sa() {
+            let (at, path) = (&self.at, self.path);
             inbound.conclude(
                 sa,
-                inbound.opened(sa, &self.frame, &self.at, packet, result),
+                inbound.opened(sa, &self.frame, at, path, packet, result),
             );
         }
     }
@@ -57,6 +59,7 @@ impl<'g> Inbound<'g> {
         esp: &Esp,
         sa: &Arc<Sa>,
         at: &Progress,
+        path: &Path,
         mut packet: Packet,
     ) -> Result<Option<(Packet, Result<u8, Discard>)>, Discard> {
         let checked = esp.check_len(at.view.payload_len());
@@ -69,6 +72,7 @@ impl<'g> Inbound<'g> {
             lease,
             frame: frame.clone(),
             at: *at,
+            path: path.clone(),
         };
         Ok(match esp.submit(Operation::Decrypt, packet, &frame, then) {
             Submitted::Pending => None,
@@ -85,6 +89,7 @@ impl<'g> Inbound<'g> {
         sa: &'g Arc<Sa>,
         frame: &Frame,
         at: &Progress,
+        mut path: Path,
         mut packet: Packet,
         result: Result,
     ) -> Result<Option<usize>, Discard> {
@@ -93,10 +98,10 @@ impl<'g> Inbound<'g> {
         };
         let opened = finish(esp, sa, frame, at, &mut packet, result);
         let next_header = opened.inspect_err(|why| blame(sa, *why))?;
-        match self.onward(sa, at, next_header, packet)? {
+        match self.onward(sa, at, &mut path, next_header, packet)? {
             Onward::Delivered(len) => Ok(Some(len)),
             Onward::Nested(inner, packet) => {
-                self.walk(inner, packet, at.depth.saturating_add(1), None)
+                self.walk(inner, packet, at.depth.saturating_add(1), None, path)
             }
         }
     }

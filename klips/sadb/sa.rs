@@ -79,7 +79,7 @@ pub(crate) struct Hot {
 pub(crate) struct LinuxPart {
     /// Its mode.
     pub(crate) mode: Mode,
-    /// Which policies it is for, 0 for any.
+    /// The number that templates may ask for; 0: only those take it that ask for none.
     pub(crate) reqid: u32,
     /// Authentication key, for who may read it.
     pub(crate) auth_key: Secret,
@@ -205,7 +205,7 @@ impl Sa {
         self.fixed.linux.as_ref().map(|linux| linux.mode)
     }
 
-    /// Which policies it is for, 0 for any.
+    /// The number that templates may ask for; 0: only those take it that ask for none.
     #[inline]
     pub(crate) fn reqid(&self) -> u32 {
         self.fixed.linux.as_ref().map_or(0, |linux| linux.reqid)

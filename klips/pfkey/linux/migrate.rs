@@ -93,6 +93,7 @@ pub(super) fn migrate(
     let moves = prepare(context, &steps)?;
     let policy = context.control.spd.replace(spec).in_band()?;
     watch(context, &policy);
+    context.answered = true;
     let origin = Origin::of(context.env.header());
     for one in moves {
         // KLIPS's dialect has no word for a move.

@@ -183,6 +183,7 @@ pub(super) fn add(context: &mut Context<'_>, entry: &SpdEntry<'_>, buf: &mut [u8
 
 pub(super) fn update(context: &mut Context<'_>, entry: &SpdEntry<'_>, buf: &mut [u8]) -> Outcome {
     let policy = context.control.spd.replace(spec(entry)?).in_band()?;
+    context.answered = true;
     watch(context, &policy);
     tell(context, &policy, MsgType::SpdUpdate, Audience::All, buf)
 }
@@ -192,12 +193,14 @@ pub(super) fn delete(context: &mut Context<'_>, entry: &SpdEntry<'_>, buf: &mut 
     let found = context.control.spd.find(direction(entry)?, &selector);
     let policy = found.ok_or(Errno::Enoent)?;
     context.control.spd.remove(&policy);
+    context.answered = true;
     tell(context, &policy, MsgType::SpdDelete, Audience::All, buf)
 }
 
 pub(super) fn delete_by_id(context: &mut Context<'_>, id: u32, buf: &mut [u8]) -> Outcome {
     let policy = context.control.spd.get(id).ok_or(Errno::Enoent)?;
     context.control.spd.remove(&policy);
+    context.answered = true;
     tell(context, &policy, MsgType::SpdDelete2, Audience::All, buf)
 }
 
@@ -207,6 +210,7 @@ pub(super) fn get(context: &mut Context<'_>, id: u32, buf: &mut [u8]) -> Outcome
 }
 
 pub(super) fn flush(context: &mut Context<'_>, buf: &mut [u8]) -> Outcome {
+    context.answered = true;
     let audience = match context.control.spd.clear() {
         0 => Audience::Sender,
         _ => Audience::SenderAndAll,
