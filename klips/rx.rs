@@ -120,6 +120,10 @@ impl<'g> Inbound<'g> {
     /// The stages. Returns the length of the inner packet, bytes.
     fn run(&self, sa: &'g Arc<Sa>, skb: Skb, carrier: Carrier) -> Result<Option<usize>, Discard> {
         let mut packet = skb.into_packet().ok_or(Discard::RxNoMemory)?;
+        if !sa.state().carries_traffic() {
+            // A larval SA does not know yet how its packets come.
+            return Err(Discard::RxSaNotMature);
+        }
         if self.checks_policy() && sa.prev().is_some() {
             // The group begins further out: its outer protection is missing.
             return Err(Discard::RxChainMismatch);
