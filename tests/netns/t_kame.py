@@ -11,12 +11,12 @@ import struct
 
 from klipstest import kame, pfkey
 from klipstest.kame import (
-    FWD, IN, OUT, POLICY, REQUIRE, SA2, SPDADD, SPDDUMP, SPDFLUSH, SPDDELETE, SPDGET, SPDUPDATE, TRANSPORT, TUNNEL, UNIQUE,
+    FWD, IN, OUT, REQUIRE, SA2, SPDADD, SPDDUMP, SPDFLUSH, SPDDELETE, SPDGET, SPDUPDATE, TRANSPORT, TUNNEL, UNIQUE,
     Client, lifetime, policy_of, request, sa, sa2, spd, spi_of)
 from klipstest.netns import Netns
 from klipstest.pfkey import (
     ADD, AH, DELETE, DST, DUMP, ESP, FLUSH, GET, GETSPI, KEY_AUTH, KEY_ENCRYPT, LIFETIME_CURRENT, LIFETIME_HARD, LIFETIME_SOFT,
-    REGISTER, SA, SPIRANGE, SRC, UPDATE, Message, PfKey, address, ext, key, message)
+    REGISTER, SA, SPIRANGE, SRC, UPDATE, Message, address, ext, key, message)
 from klipstest.tap import case, check, end, equal
 
 US, PEER = "10.9.0.1", "10.9.0.2"

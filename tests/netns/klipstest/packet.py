@@ -75,9 +75,10 @@ class Wire:
 
 
 class Sniffer:
-    """Catches the IPv4 packets of a device, both ways, those that arrive after it was made."""
+    """Catches the IPv4 packets of a device, both ways or `outgoing` alone, those that pass after it was made."""
 
-    def __init__(self, ns, device):
+    def __init__(self, ns, device, outgoing=False):
+        self._outgoing = outgoing
         with ns:
             # Outgoing packets are shown only to those who ask for all protocols.
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
@@ -92,6 +93,8 @@ class Sniffer:
             if not select.select([self._socket], [], [], max(left, 0))[0]:
                 return None
             packet, place = self._socket.recvfrom(65535)
+            if self._outgoing and place[2] != socket.PACKET_OUTGOING:
+                continue
             if place[1] == ETH_P_IP and want(packet):
                 return packet
         return None

@@ -108,7 +108,9 @@ class Catching(Klips):
 
 
 class Xfrm(Gateway):
-    """An end that is the kernel's own IPsec."""
+    """An end that is the kernel's own IPsec. Policies find their SAs by `reqid`."""
+
+    reqid = 1
 
     def start(self):
         """Routes the other network to the other gateway."""
@@ -117,10 +119,10 @@ class Xfrm(Gateway):
     def install(self, pair):
         """Makes SAs and policies."""
         out, inward = self.order(pair)
-        template = "proto esp reqid 1 mode tunnel"
+        template = f"proto esp reqid {self.reqid} mode tunnel"
         self.ns.ip(
-            *(f"xfrm state add src {sa.src} dst {sa.dst} proto esp spi {sa.spi:#x} reqid 1 mode tunnel "
-              f"replay-window 32 {sa.suite.xfrm(sa.keys)}" for sa in (out, inward)),
+            *(f"xfrm state add src {sa.src} dst {sa.dst} proto esp spi {sa.spi:#x} reqid {self.reqid} "
+              f"mode tunnel replay-window 32 {sa.suite.xfrm(sa.keys)}" for sa in (out, inward)),
             f"xfrm policy add src {self.mine} dst {self.theirs} dir out tmpl src {self.me} dst {self.peer} {template}",
             *(f"xfrm policy add src {self.theirs} dst {self.mine} dir {direction} tmpl src {self.peer} dst {self.me} "
               f"{template}" for direction in ("in", "fwd")))
