@@ -41,7 +41,7 @@ fn icmp(kind: u8, code: u8, offset: u8) -> Vec<u8> {
     bytes.extend_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2, kind, code, 0, 0]);
     let sum = bytes[..20]
         .chunks(2)
-        .map(|c| u32::from(c[0]) << 8 | u32::from(c[1]))
+        .map(|c| (u32::from(c[0]) << 8) | u32::from(c[1]))
         .sum::<u32>();
     let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
@@ -103,7 +103,7 @@ fn search_finds_what_a_list_would() {
         let mut policies: Vec<(Selector, Rank)> = Vec::new();
         for serial in 0..numbers.below(30) {
             let mut net = || {
-                let bits = u128::from(numbers.below(16)) << 28 | u128::from(numbers.below(4));
+                let bits = (u128::from(numbers.below(16)) << 28) | u128::from(numbers.below(4));
                 (
                     bits,
                     Family::V4.mask([0, 1, 2, 4, 31, 32][numbers.below(6) as usize]),
@@ -149,8 +149,8 @@ fn search_finds_what_a_list_would() {
         for _ in 0..50 {
             let packet = Key {
                 family: Family::V4,
-                src: u128::from(numbers.below(16)) << 28 | u128::from(numbers.below(4)),
-                dst: u128::from(numbers.below(16)) << 28 | u128::from(numbers.below(4)),
+                src: (u128::from(numbers.below(16)) << 28) | u128::from(numbers.below(4)),
+                dst: (u128::from(numbers.below(16)) << 28) | u128::from(numbers.below(4)),
                 proto: [6, 17][numbers.below(2) as usize],
                 sport: [80, 81][numbers.below(2) as usize],
                 dport: 1,
