@@ -2,15 +2,16 @@
 
 //! The SA database: found by SAID without a lock, changed under the namespace's mutex, listed in the classic order.
 
+mod moves;
 pub(crate) mod sa;
 mod usable;
 
+pub(crate) use moves::Move;
 pub(crate) use usable::Need;
 
 use crate::kapi::{
     rcu::{synchronize, Graveyard, Prepared, Rcu},
-    rcu_map::{new_map, Map, MapWriter, PreparedEntry},
-    time,
+    rcu_map::{new_map, Map, MapWriter},
 };
 use core::{cmp::Reverse, net::IpAddr};
 use heapless::Vec;
@@ -92,28 +93,6 @@ impl Place {
 
 struct Listed {
     sa: Arc<Sa>,
-}
-
-/// An SA that is about to take the place of another one, under another name.
-pub(crate) struct Move {
-    old: Arc<Sa>,
-    new: Arc<Sa>,
-    entry: PreparedEntry<Sa>,
-    listed: RBTreeNode<Place, Listed>,
-    named: RBTreeNode<Said, Place>,
-    reference: RBTreeNode<u32, ()>,
-}
-
-impl Move {
-    /// The SA that goes.
-    pub(crate) fn old(&self) -> &Arc<Sa> {
-        &self.old
-    }
-
-    /// The SA that comes.
-    pub(crate) fn successor(&self) -> &Arc<Sa> {
-        &self.new
-    }
 }
 
 /// The writer's side, under the namespace's mutex.
@@ -291,39 +270,6 @@ impl SadbWriter {
         }
         // The old SA keeps its link: a packet that holds it must not find its group shorter.
         Ok(())
-    }
-
-    /// Gets ready to put `new` in the place of `old`, under another name and with the same reference. `EEXIST`: the name is
-    /// another SA's.
-    pub(crate) fn prepare_move(&mut self, old: Arc<Sa>, new: Arc<Sa>) -> Result<Move> {
-        let said = new.said();
-        if said != old.said() && self.map.get(&said).is_some() {
-            return Err(EEXIST);
-        }
-        let place = Place::new(&said, self.serial);
-        self.serial = self.serial.wrapping_add(1);
-        Ok(Move {
-            entry: MapWriter::prepare(new.clone())?,
-            listed: RBTreeNode::new(place, Listed { sa: new.clone() }, GFP_KERNEL)?,
-            named: RBTreeNode::new(said, place, GFP_KERNEL)?,
-            reference: RBTreeNode::new(new.fixed.saref, (), GFP_KERNEL)?,
-            old,
-            new,
-        })
-    }
-
-    /// Puts an SA in the place of another one, whose numbers go on with it. Cannot fail.
-    pub(crate) fn make_move(&mut self, one: Move) {
-        let Move { old, new, .. } = one;
-        // Between the two no number is used twice: the old one sends nothing any more.
-        new.resume(old.hand_over());
-        self.take(&old);
-        self.refs.insert(one.reference);
-        self.listing.insert(one.listed);
-        self.places.insert(one.named);
-        self.map.put(one.entry);
-        self.usable.enter(&new);
-        self.set_deadline(&new, time::uptime_secs());
     }
 
     fn successor(&self, sa: &Sa) -> Option<Arc<Sa>> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the kernel says of itself: EXPIRE, NAT_T_NEW_MAPPING and ACQUIRE.
+//! What the kernel says of itself: EXPIRE, SPDEXPIRE, NAT_T_NEW_MAPPING and ACQUIRE.
 
 use super::{
     info, lent_ident, limits,

@@ -103,12 +103,27 @@ impl ShapesWriter {
         }
         let is_empty = counted.uses == 0;
         self.stale = self.stale.saturating_add(1);
-        if is_empty || self.stale > self.list.len() {
-            let _ = self.renew(least);
-        }
+        let _ = if self.stale > self.list.len() {
+            self.renew(least)
+        } else if is_empty {
+            self.prune()
+        } else {
+            Ok(())
+        };
     }
 
-    /// Makes the list anew of the masks in use.
+    /// Makes the list anew without the masks that are not in use any more.
+    fn prune(&mut self) -> Result {
+        let mut list = KVec::with_capacity(self.list.len(), GFP_KERNEL)?;
+        for counted in self.list.iter().filter(|c| c.uses != 0) {
+            list.push(*counted, GFP_KERNEL)?;
+        }
+        let prepared = prepare(&list)?;
+        self.publish(list, prepared);
+        Ok(())
+    }
+
+    /// Makes the list anew of the masks in use, in the order that is true now.
     fn renew(&mut self, least: impl Fn(&Key) -> Option<Rank>) -> Result {
         let mut list = KVec::with_capacity(self.list.len(), GFP_KERNEL)?;
         for counted in self.list.iter().filter(|c| c.uses != 0) {

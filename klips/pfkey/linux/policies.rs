@@ -113,8 +113,7 @@ pub(in crate::pfkey) fn describe<'b>(
     compose::policy(buf, kind, origin, &entry(policy))
 }
 
-/// SPDEXPIRE. Which limit it was, the number in the header's reserved field would say, which clients do not read; here
-/// the other one is left out.
+/// SPDEXPIRE, with the kind of limit that was exceeded and without the other.
 pub(in crate::pfkey) fn expired<'b>(
     policy: &Policy,
     limit: Limit,
