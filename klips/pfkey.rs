@@ -115,7 +115,7 @@ fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
     let ns = netns::instance_arc::<Instance>(sock.net()).ok_or(ENODEV)?;
     let speech = {
         let sockets = ns.sockets.lock();
-        sockets.show_request(bytes)?;
+        sockets.show(bytes);
         sockets.listen(sock, tell(&env), ns.sysctl.pfkey_dialect())
     };
     let mut done = Aftermath::default();

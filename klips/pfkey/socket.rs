@@ -12,7 +12,10 @@ use crate::{
 };
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::prelude::*;
-use klips_core::{pfkey::Speech, said::SaProto};
+use klips_core::{
+    pfkey::{tell::blank_keys, Speech},
+    said::SaProto,
+};
 
 /// What the module keeps for each socket.
 #[derive(Default)]
@@ -186,10 +189,18 @@ impl Listeners {
         heard
     }
 
-    /// Shows a message to those who see every one.
-    fn show(&self, message: &[u8]) {
+    /// Shows a message to those who see every one, without its keys. Who cannot be shown it misses it; nobody else suffers.
+    pub(super) fn show(&self, message: &[u8]) {
+        if self.curious().next().is_none() {
+            return;
+        }
+        let mut copy = KVVec::new();
+        if copy.extend_from_slice(message, GFP_KERNEL).is_err() {
+            return;
+        }
+        blank_keys(&mut copy);
         for sock in self.curious() {
-            let _ = sock.queue(message);
+            let _ = sock.queue(&copy);
         }
     }
 
@@ -197,18 +208,6 @@ impl Listeners {
         self.list
             .iter()
             .filter(|sock| sock.data().promiscuous.load(Ordering::Relaxed))
-    }
-
-    /// Shows a request to those who see every message, without its keys.
-    pub(super) fn show_request(&self, bytes: &[u8]) -> Result {
-        if self.curious().next().is_none() {
-            return Ok(());
-        }
-        let mut copy = KVVec::with_capacity(bytes.len(), GFP_KERNEL)?;
-        copy.extend_from_slice(bytes, GFP_KERNEL)?;
-        klips_core::pfkey::tell::blank_keys(&mut copy);
-        self.show(&copy);
-        Ok(())
     }
 
     /// Notes what a request told of its sender's dialect, and returns the one to take it in.

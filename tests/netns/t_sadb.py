@@ -157,6 +157,10 @@ with case("PROMISC shows every message, requests too, and no keys"):
     client.request(add(0x3005, seq=25))
     heard = nosy.key.drain()
     check(len(heard) >= 2 and all(got.kind == ADD for got in heard), f"{[(got.kind, got.seq) for got in heard]}")
+    check(KEY_AUTH in client.request(named(GET, 0x3005, seq=25)).exts, "no keys for the one who asks")
+    answers = nosy.key.drain()
+    equal([(got.kind, KEY_AUTH in got.exts) for got in answers], [(GET, False), (GET, True)], "the request and its answer")
+    heard += answers
     check(not any(HASH_KEY in got.data or CIPHER_KEY in got.data for got in heard), "there are keys")
     nosy.ask(message(PROMISC, 0, seq=2, pid=8))
     client.request(named(DELETE, 0x3005, seq=26))

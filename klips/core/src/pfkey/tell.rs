@@ -147,7 +147,7 @@ fn tell_by_kind(kind: MsgType, satype: u8, seen: &Seen) -> Option<Speech> {
     }
 }
 
-/// Overwrites the keys in a request that is to be shown to others. A message that is not well-formed is blanked whole,
+/// Overwrites the keys in a message that is to be shown to others. One that is not well-formed is blanked whole,
 /// from where it goes wrong.
 pub fn blank_keys(message: &mut [u8]) {
     let mut rest = message.get_mut(size_of::<Header>()..).unwrap_or(&mut []);
