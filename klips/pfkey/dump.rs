@@ -13,6 +13,7 @@ use super::{
     Answer, Audience, Context, InBand, Outcome, PfKey,
 };
 use crate::{
+    error::errno_of,
     instance::{Control, Instance},
     kapi::{
         crypto::wipe,
@@ -26,6 +27,7 @@ use kernel::prelude::*;
 use klips_core::pfkey::{
     build::Origin,
     errno::Errno,
+    layout::Header,
     linux::{compose, Filter, MsgType, SaType},
 };
 
@@ -53,8 +55,8 @@ pub(crate) enum What {
 /// A listing that is being read.
 pub(crate) struct Dump {
     what: What,
-    /// Who asked.
-    pid: u32,
+    /// The request.
+    header: Header,
     /// The number of the message that waits.
     seq: u32,
     /// The message that waits.
@@ -80,10 +82,10 @@ impl Held {
 }
 
 impl Dump {
-    pub(super) fn new(what: What, pid: u32) -> Self {
+    fn new(what: What, header: Header) -> Self {
         Self {
             what,
-            pid,
+            header,
             seq: 0,
             held: Held::default(),
         }
@@ -91,7 +93,10 @@ impl Dump {
 
     /// Puts the next item into `buf` as a message, whose length it returns. `None`: there is none.
     fn next(&mut self, control: &Control, buf: &mut [u8], seq: u32) -> Option<usize> {
-        let origin = Origin { seq, pid: self.pid };
+        let origin = Origin {
+            seq,
+            ..Origin::of(&self.header)
+        };
         match &mut self.what {
             What::Sas {
                 satype,
@@ -163,7 +168,7 @@ pub(super) fn begin(context: &mut Context<'_>, what: What, buf: &mut [u8]) -> Ou
     if busy(&context.ns.sockets.lock().dumps) {
         return Err(Errno::Ebusy);
     }
-    let mut dump = Dump::new(what, context.env.header().pid.get());
+    let mut dump = Dump::new(what, *context.env.header());
     let done = dump.pump(context.control, context.sock, buf).in_band()?;
     if !done {
         let mut sockets = context.ns.sockets.lock();
@@ -190,12 +195,18 @@ pub(super) fn go_on(sock: &Socket<PfKey>) {
         return;
     };
     let mut buf = mem::take(&mut control.reply);
-    let done = dump.pump(&control, sock, &mut buf);
-    control.reply = buf;
-    if matches!(done, Ok(false)) {
+    match dump.pump(&control, sock, &mut buf) {
+        Ok(true) => {}
         // There was room for it a moment ago.
-        let _ = ns.sockets.lock().dumps.push((number, dump), GFP_KERNEL);
+        Ok(false) => drop(ns.sockets.lock().dumps.push((number, dump), GFP_KERNEL)),
+        // The reader waits for more.
+        Err(e) => {
+            if let Ok(message) = compose::error(&mut buf, &dump.header, errno_of(e)) {
+                let _ = sock.queue(message);
+            }
+        }
     }
+    control.reply = buf;
 }
 
 fn take(ns: &Instance, number: u64) -> Option<Dump> {

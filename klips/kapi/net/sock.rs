@@ -74,7 +74,7 @@ impl<T: KeySocket> Socket<T> {
         unsafe { Net::from_raw(raw::klips_sock_net(self.0.get())) }
     }
 
-    /// How full the reader's queue is, in thirds; more than 3 if messages are refused.
+    /// How full the reader's queue is, in thirds; 3 or more, and messages are refused.
     pub(crate) fn thirds_full(&self) -> u32 {
         // SAFETY: The socket is alive.
         unsafe { raw::klips_sock_thirds_full(self.0.get()) }
