@@ -16,6 +16,7 @@ use crate::{
         rcu::Graveyard,
         rcu_map::{new_map, Keyed, Map, MapWriter},
     },
+    listing::after,
     sadb::sa::Ident,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -364,15 +365,7 @@ impl EroutesWriter {
 
     /// The selector after `last` in the listing, or the first.
     pub(crate) fn next(&self, last: Option<&Selector>) -> Option<Selector> {
-        let Some(last) = last else {
-            return self.listing.cursor_front().map(|c| *c.current().0);
-        };
-        let cursor = self.listing.cursor_lower_bound(last)?;
-        let (at, _) = cursor.current();
-        if at > last {
-            return Some(*at);
-        }
-        cursor.peek_next().map(|(next, _)| *next)
+        after(&self.listing, last)
     }
 
     /// The eroute of exactly this selector, host bits included.

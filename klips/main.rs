@@ -28,6 +28,7 @@ mod instance;
 #[expect(unsafe_code)]
 mod kapi;
 mod lease;
+mod listing;
 mod pfkey;
 mod proc;
 mod rx;

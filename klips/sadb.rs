@@ -9,9 +9,12 @@ mod usable;
 pub(crate) use moves::Move;
 pub(crate) use usable::Need;
 
-use crate::kapi::{
-    rcu::{synchronize, Graveyard, Prepared, Rcu},
-    rcu_map::{new_map, Map, MapWriter},
+use crate::{
+    kapi::{
+        rcu::{synchronize, Graveyard, Prepared, Rcu},
+        rcu_map::{new_map, Map, MapWriter},
+    },
+    listing::after,
 };
 use core::{cmp::Reverse, net::IpAddr};
 use heapless::Vec;
@@ -415,15 +418,7 @@ impl SadbWriter {
 
     /// The place after `last` in the listing, or the first.
     pub(crate) fn next_place(&self, last: Option<&Place>) -> Option<Place> {
-        let Some(last) = last else {
-            return self.listing.cursor_front().map(|c| *c.current().0);
-        };
-        let cursor = self.listing.cursor_lower_bound(last)?;
-        let (at, _) = cursor.current();
-        if at > last {
-            return Some(*at);
-        }
-        cursor.peek_next().map(|(next, _)| *next)
+        after(&self.listing, last)
     }
 
     /// The SA at `place`, if it is still there.

@@ -3,7 +3,10 @@
 //! Changing the policies. Everything here is under the namespace's mutex.
 
 use super::{place, shapes::ShapesWriter, Policy, Slot, Spec, MAX_TEMPLATES};
-use crate::kapi::{rcu_map::MapWriter, time};
+use crate::{
+    kapi::{rcu_map::MapWriter, time},
+    listing::after,
+};
 use core::{
     cmp::Reverse,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -215,15 +218,7 @@ impl SpdWriter {
 
     /// The place after `last` in the listing, or the first.
     pub(crate) fn next(&self, last: Option<&Cursor>) -> Option<Cursor> {
-        let Some(last) = last else {
-            return self.listing.cursor_front().map(|c| *c.current().0);
-        };
-        let cursor = self.listing.cursor_lower_bound(last)?;
-        let (at, _) = cursor.current();
-        if at > last {
-            return Some(*at);
-        }
-        cursor.peek_next().map(|(next, _)| *next)
+        after(&self.listing, last)
     }
 
     /// The policy at `place`, if it is still there.
