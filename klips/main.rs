@@ -93,7 +93,7 @@ mod params {
     /// What the sysctl `pfkey_dialect` begins with.
     pub(crate) fn pfkey_dialect() -> i32 {
         let value = super::module_parameters::pfkey_dialect.value();
-        i32::try_from(u32::clone(&value).min(2)).unwrap_or(0)
+        i32::try_from(u32::clone(&value)).unwrap_or(0)
     }
 }
 

@@ -195,7 +195,7 @@ fn answer(
         timed: false,
         answered: false,
         change: None,
-        is_known: sock.data().is_known() || ns.sysctl.pfkey_dialect_is_set(),
+        is_known: sock.data().is_known() || ns.sysctl.decided_dialect().is_some(),
     };
     let outcome = handle(&mut context, &mut buf);
     let change = context.change.take();

@@ -199,15 +199,16 @@ impl Switches {
 
     /// The dialect of PF_KEY in which sockets are answered that have not shown theirs.
     pub(crate) fn pfkey_dialect(&self) -> Speech {
-        match self.get(PFKEY_DIALECT) {
-            2 => Speech::Klips,
-            _ => Speech::Linux,
-        }
+        self.decided_dialect().unwrap_or(Speech::Linux)
     }
 
-    /// Whether that is somebody's decision, and not the guess that it is otherwise.
-    pub(crate) fn pfkey_dialect_is_set(&self) -> bool {
-        self.get(PFKEY_DIALECT) != 0
+    /// The same, if it is somebody's decision and not a guess.
+    pub(crate) fn decided_dialect(&self) -> Option<Speech> {
+        match self.get(PFKEY_DIALECT) {
+            1 => Some(Speech::Linux),
+            2 => Some(Speech::Klips),
+            _ => None,
+        }
     }
 
     /// SAs that are made take the ciphers that the kernel ranks highest, also asynchronous ones.
