@@ -15,8 +15,8 @@
  *
  * SET_DEV attaches the device to the physical one of the argument: ENXIO if that does not exist, EBUSY if the ipsecN
  * is attached already. CATCH_DEV attaches it too, and has it take what is routed to the physical device and a policy is
- * for; attach it anew, or see IFLA_KLIPS_CATCH, to end that. DEL_DEV detaches it: ENODEV if it was not attached. CLR_DEV detaches every device, whichever
- * it is called on. All need CAP_NET_ADMIN.
+ * for; attach it anew, or see IFLA_KLIPS_CATCH, to end that. DEL_DEV detaches it: ENODEV if it was not attached. CLR_DEV
+ * detaches every device, whichever it is called on. All need CAP_NET_ADMIN.
  */
 #define KLIPS_SIOC_SET_DEV	0x89F0
 #define KLIPS_SIOC_DEL_DEV	0x89F1
@@ -28,8 +28,8 @@
 #define KLIPS_CONF_NAMSIZ	12
 
 /*
- * Argument of SET_DEV, CATCH_DEV, DEL_DEV and CLR_DEV. It lies over ifr_ifru, which is 16 bytes into struct ifreq. A name is cut
- * at its first colon.
+ * Argument of SET_DEV, CATCH_DEV, DEL_DEV and CLR_DEV. It lies over ifr_ifru, which is 16 bytes into struct ifreq. A
+ * name is cut at its first colon.
  */
 struct klips_conf {
 	__u32 cmd;			/* the ioctl's number again; not read */
