@@ -20,8 +20,8 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile guest bench-core check fmt inventory clippy \
-	doc clean help
+.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile guest bench bench-quick bench-core check fmt \
+	inventory clippy doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -66,6 +66,14 @@ test-hostile:
 ## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
 guest:
 	$(quiet)tests/guest/guest
+
+## bench: what packets cost beside XFRM and WireGuard, into Documentation/performance (RUNS METHODS PROFILE TOP NOBUILD)
+bench:
+	$(quiet)tests/bench/run complete
+
+## bench-quick: the same of AES-GCM-128 alone, on the terminal alone, in a minute
+bench-quick:
+	$(quiet)tests/bench/run quick
 
 ## bench-core: times the core's tables beside other crates' (criterion); prints memory per entry, and how lookups slow down
 bench-core:

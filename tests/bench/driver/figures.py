@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What follows from readings: above plain forwarding, per byte, by halves, and by what XFRM takes."""
+
+import dataclasses
+
+from driver.plan import BEST, OURS, PLAIN, REFERENCE, WIREGUARD, Window
+
+
+class Figures:
+    """Figures of a run. What was not measured is None, and so is all that would follow from it."""
+
+    def __init__(self, readings):
+        self.readings = readings
+
+    def methods(self):
+        """Those that were measured, in order."""
+        return list(dict.fromkeys(window.method for window in self.readings))
+
+    def per(self, window, name="insn"):
+        """For each packet, or each byte of TCP."""
+        reading = self.readings.get(window)
+        return reading.per(name) if reading and name in reading else None
+
+    def over(self, window, name="insn"):
+        """The same, above plain forwarding."""
+        return minus(self.per(window, name), self.per(dataclasses.replace(window, method=PLAIN), name))
+
+    def ratio(self, window, to=REFERENCE):
+        """What it takes above plain forwarding, by what another method takes."""
+        return by(self.over(window), self.over(dataclasses.replace(window, method=to)))
+
+    def same_suite(self, window):
+        """The same, by XFRM's with the same suite."""
+        if not window.method.startswith("klips-"):
+            return None
+        return self.ratio(window, "xfrm-" + window.method.removeprefix("klips-"))
+
+    def per_byte(self, method, sizes):
+        """Instructions for each byte that a packet is longer."""
+        short, long = (self.over(Window(method, "single", size)) for size in sizes)
+        return by(minus(long, short), sizes[1] - sizes[0])
+
+    def halves(self, method, size):
+        """What the first gateway takes above plain forwarding, and what is left for the second one."""
+        first = self.over(Window(method, "single", size, "encap"))
+        return first, minus(self.over(Window(method, "single", size)), first)
+
+    def tcp(self, method, variant=""):
+        """Instructions for each byte of payload, all of them."""
+        found = [self.per(window) for window in self.readings
+                 if (window.method, window.kind, window.variant) == (method, "tcp", variant)]
+        return found[0] if found else None
+
+
+def minus(left, right):
+    """The difference, if both are known."""
+    return None if left is None or right is None else left - right
+
+
+def by(left, right):
+    """The quotient, if both are known."""
+    return None if left is None or not right else left / right
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What was aimed at, and what came out."""
+
+    what: str
+    aim: float
+    measured: float | None
+    beside: str = ""
+    more: bool = False		# is better
+
+    def met(self):
+        """In a word."""
+        if self.measured is None:
+            return "not measured"
+        return "met" if (self.measured >= self.aim if self.more else self.measured <= self.aim) else "missed"
+
+
+def targets(figures):
+    """The targets, with what was measured."""
+    def single(size, name=None):
+        window = Window(OURS, "single", size)
+        return figures.over(window, name) if name else figures.ratio(window)
+
+    tcp = figures.tcp(OURS, "gro")
+    return [
+        Target("AES-GCM-128, 64 bytes: above plain, by XFRM's", 0.40, single(64)),
+        Target("AES-GCM-128, 1400 bytes: above plain, by XFRM's", 0.55, single(1400)),
+        Target("TCP, instructions per byte, by those of XFRM's best setting", 0.75, by(tcp, figures.tcp(BEST, "gro"))),
+        Target("TCP, instructions per byte, by WireGuard's", 0.45, by(tcp, figures.tcp(WIREGUARD))),
+        Target("locked operations per packet above plain, 64 bytes", 10, single(64, "locked")),
+        Target("data cache lines per packet above plain, 64 bytes", 80, single(64, "lines")),
+    ]

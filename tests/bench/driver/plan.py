@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured: the methods, the windows of each, and the job that makes the guest run them."""
+
+import dataclasses
+
+PLAIN, REFERENCE, BEST, WIREGUARD, OURS = "plain", "xfrm-gcm128", "xfrm-best", "wireguard", "klips-gcm128"
+SUITES = ("gcm128", "gcm256", "cbc_sha256", "chacha20", "null_sha256", "ah_sha256")
+METHODS = (PLAIN, "xfrm-null", *(f"xfrm-{suite}" for suite in SUITES), BEST, WIREGUARD,
+           *(f"klips-{suite}" for suite in SUITES))
+QUICK_METHODS = (PLAIN, REFERENCE, BEST, WIREGUARD, OURS)
+SIZES = (64, 1400)
+TCP_KIB, QUICK_TCP_KIB = 8192, 4096
+
+# What the meter looks at, as in meter/marker.h.
+COUNT, MEMORY, PROFILE = 1, 2, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """What is measured at once. The variant is "", "gro" (the gateways merge what comes by the wire), "encap" (packets
+    end before the second gateway has looked at them), or a number of eroutes."""
+
+    method: str
+    kind: str
+    size: int
+    variant: str = ""
+
+
+class Plan:
+    """Windows with their numbers, and the guest's job."""
+
+    def __init__(self):
+        self.windows = []
+        self.lines = ["insert_modules", "make_topology"]
+
+    def line(self, text):
+        """A line of the job."""
+        self.lines.append(text)
+
+    def measure(self, windows, options):
+        """Has windows measured one after the other."""
+        words = []
+        for window in windows:
+            words.append(f"{len(self.windows)}:{window.kind}:{window.size}")
+            self.windows.append(window)
+        self.line(f"measure {options} {' '.join(words)}")
+
+    def job(self):
+        """The guest's shell script."""
+        return "\n".join(self.lines) + "\n"
+
+
+def windows(method, kinds, sizes, variant=""):
+    """All sizes of all kinds."""
+    return [Window(method, kind, size, variant) for kind in kinds for size in sizes]
+
+
+def add_packets(plan, method, sizes, count, level=MEMORY):
+    """Packets one by one."""
+    plan.measure(windows(method, ["single"], sizes), f"-l {level} -n {count}")
+
+
+def add_bursts(plan, method, sizes, count):
+    """Packets of which the sender hands over many at a time."""
+    plan.measure(windows(method, ["batch", "gso"], sizes), f"-n {count}")
+
+
+def add_tcp(plan, method, kib, variants=("", "gro")):
+    """TCP, with GRO off at the gateways and on; XFRM's best setting has it on anyway."""
+    for variant in variants:
+        switch = variant == "gro" and method != BEST
+        if switch:
+            plan.line("feature wan gro on")
+        if variant or method != BEST:
+            plan.measure([Window(method, "tcp", kib, variant)], "")
+        if switch:
+            plan.line("feature wan gro off")
+
+
+def add_half(plan, method, sizes, count):
+    """The first gateway alone. Of WireGuard that would be the handshakes of a peer that nobody answers."""
+    if method == WIREGUARD:
+        return
+    plan.line("drop_at_gwb")
+    plan.measure(windows(method, ["single"], sizes, "encap"), f"-x -n {count}")
+    plan.line("pass_at_gwb")
+
+
+def quick(methods=QUICK_METHODS, count=256):
+    """What tells in a minute whether a change was for the better."""
+    plan = Plan()
+    for method in methods:
+        plan.line(f"method {method}")
+        if method != BEST:
+            add_packets(plan, method, SIZES, count)
+        add_tcp(plan, method, QUICK_TCP_KIB, ("", "gro") if method.startswith(("klips", "xfrm")) else ("",))
+        plan.line("unmethod")
+    return plan
+
+
+def complete(methods=METHODS, count=512):
+    """Everything that one processor can show."""
+    plan = Plan()
+    for method in methods:
+        plan.line(f"method {method}")
+        add_packets(plan, method, SIZES, count)
+        add_bursts(plan, method, SIZES, count)
+        add_half(plan, method, SIZES, count)
+        add_tcp(plan, method, TCP_KIB)
+        plan.line("unmethod")
+    return plan
+
+
+def profile(methods=(PLAIN, REFERENCE, OURS), sizes=SIZES, count=512):
+    """Where the instructions of single packets are."""
+    plan = Plan()
+    for method in methods:
+        plan.line(f"method {method}")
+        add_packets(plan, method, sizes, count, PROFILE)
+        plan.line("unmethod")
+    plan.line("hand_over_symbols")
+    return plan

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where instructions are: blocks of the meter by the function that they belong to."""
+
+import bisect
+import collections
+
+from driver.plan import PLAIN
+from driver.readings import lines_of
+
+USER = "(user space)"
+
+
+class Symbols:
+    """The kernel's functions by address."""
+
+    def __init__(self, results):
+        found = []
+        for line in lines_of(results, "symbol"):
+            _, address, name, *module = line.split()
+            found.append((int(address, 16), name + (" " + module[0] if module else "")))
+        found.sort()
+        self.addresses = [address for address, _ in found]
+        self.names = [name for _, name in found]
+
+    def name(self, address):
+        """The function that has this address."""
+        if not address >> 63:
+            return USER
+        at = bisect.bisect_right(self.addresses, address) - 1
+        return self.names[at] if at >= 0 else "?"
+
+
+def by_function(plan, results, meter, readings):
+    """For each window: function -> (instructions, locked operations) for each packet."""
+    symbols = Symbols(results)
+    sums = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
+    for line in lines_of(meter, "block"):
+        _, number, address, insns, locked = line.split()
+        of_function = sums[plan.windows[int(number)]][symbols.name(int(address, 16))]
+        of_function[0] += int(insns)
+        of_function[1] += int(locked)
+    return {window: {name: (insns / readings[window]["sent"], locked / readings[window]["sent"])
+                     for name, (insns, locked) in functions.items()} for window, functions in sums.items()}
+
+
+def tell(profiles, top):
+    """Text: for each window the functions that take the most above plain forwarding."""
+    lines = []
+    for window, functions in profiles.items():
+        if window.method == PLAIN:
+            continue
+        plain = next((profile for other, profile in profiles.items()
+                      if (other.method, other.size) == (PLAIN, window.size)), {})
+        rows = sorted(((insns - plain.get(name, (0, 0))[0], insns, locked - plain.get(name, (0, 0))[1], name)
+                       for name, (insns, locked) in functions.items()), reverse=True)
+        lines += ["", f"{window.method}, {window.size} bytes: per packet",
+                  f"{'above plain':>11} {'insns':>9} {'locked':>7}  function"]
+        lines += [f"{above:11.1f} {insns:9.1f} {locked:7.2f}  {name}" for above, insns, locked, name in rows[:top]]
+    return "\n".join(lines)
