@@ -126,6 +126,11 @@ impl IpsecDev {
         discard(&self.ns.drops, Some(&self.stats), why);
     }
 
+    /// Whether it is attached now.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.attached.is_some()
+    }
+
     /// Whether its physical device went away and had the name of `port`.
     pub(crate) fn waits_for(&self, port: &Port) -> bool {
         !self.attached.is_some() && self.wanted.with(|wanted| *wanted == Some(port.name()))
@@ -203,6 +208,7 @@ pub(crate) fn attach(
     let (mtu, name) = (phys.mtu(), phys.name());
     let headroom = HEADROOM.saturating_add(u16::try_from(phys.link_reserve()).unwrap_or(0));
     let prepared = Rcu::prepare(Attachment(phys.hold()))?;
+    data.ns.watch(rtnl, dev.port().net(), catches)?;
     dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), headroom)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
     data.wanted.with(|wanted| *wanted = Some(name));
@@ -230,6 +236,7 @@ fn part(dev: &Device<IpsecDev>, rtnl: &Rtnl) {
     data.attached.publish(None, &data.ns.yard);
     data.remembered_mtu.store(0, Ordering::Relaxed);
     dev.abandon(rtnl);
+    data.ns.unwatch(rtnl);
 }
 
 /// Does what an event of the physical device `phys` wants.

@@ -90,6 +90,7 @@ impl Run for Events {
         let mut control = self.tables.control.lock();
         let next = self.expire_due(&mut control, now);
         let policies = self.expire_policies(&mut control, now);
+        self.tables.flows.sweep();
         let looked = self
             .bucket
             .with(|bucket| core::mem::replace(&mut bucket.looked, now));
@@ -156,6 +157,8 @@ impl Events {
     fn expire_due(&self, control: &mut Control, now: u64) -> Option<u32> {
         while let Some(sa) = control.sadb.due(now) {
             if let Some(limit) = sa.time_is_up(now) {
+                // Another SA may be better now.
+                self.tables.yard.advance();
                 let event = Event {
                     sa: sa.clone(),
                     limit,

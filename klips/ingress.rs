@@ -9,7 +9,10 @@
 use crate::{
     error::Discard,
     instance::Instance,
-    kapi::net::{dev::Port, netfilter::Inspector, netns, route},
+    kapi::net::{
+        netfilter::{Arriving, Inspector},
+        netns, route,
+    },
     rx::inward,
 };
 use kernel::sync::rcu;
@@ -23,8 +26,8 @@ use klips_core::{
 pub(crate) struct Ingress;
 
 impl Inspector for Ingress {
-    fn admits(port: &Port, head: &[u8], len: usize) -> bool {
-        let guard = rcu::read_lock();
+    fn admits(packet: &mut Arriving<'_>) -> bool {
+        let (guard, port) = (rcu::read_lock(), packet.port());
         let Some(ns) = netns::instance::<Instance>(port.net(), &guard) else {
             return true;
         };
@@ -32,6 +35,10 @@ impl Inspector for Ingress {
             return true;
         }
         let Some(dev) = ns.device_on(port, &guard) else {
+            return true;
+        };
+        let len = packet.len();
+        let Some(head) = packet.head() else {
             return true;
         };
         // What is not a packet at all is for the stack to say.

@@ -2,7 +2,8 @@
 
 //! Everything that exists once in every network namespace.
 //!
-//! Lock order: RTNL, then [`Tables::control`], then [`Tables::sockets`]. Packets take none of them.
+//! Lock order: RTNL, then [`Tables::control`], then [`Tables::sockets`]; of the others, none is held with one of these but
+//! RTNL. Packets take none of them.
 
 use crate::{
     asks::Asks,
@@ -12,6 +13,7 @@ use crate::{
     eroute::{self, Eroutes, EroutesWriter},
     error::Discard,
     events::{Event, Events, Moved},
+    flows::Flows,
     ingress::Ingress,
     kapi::{
         net::{
@@ -74,6 +76,8 @@ pub(crate) struct Tables {
     pub(crate) spd: Spd,
     /// SAs, for packets.
     pub(crate) sadb: Sadb,
+    /// The ways of flows that are through the tables above.
+    pub(crate) flows: Flows,
     /// Sprung traps.
     pub(crate) traps: Traps,
     /// SAs that policies miss.
@@ -204,7 +208,17 @@ pub(crate) struct Instance {
     tables: Arc<Tables>,
     events: Worker<Events>,
     #[pin]
-    files: Mutex<Option<(proc::Files, [Hooks; 2])>>,
+    files: Mutex<Option<proc::Files>>,
+    /// What looks at packets that are not ours, as long as a device may need it.
+    #[pin]
+    watch: Mutex<Watch>,
+}
+
+/// The hooks of one namespace. They cost every packet a little, so those that have nothing to do are not there.
+#[derive(Default)]
+struct Watch {
+    incoming: Option<Hooks>,
+    outgoing: Option<Hooks>,
 }
 
 impl Deref for Instance {
@@ -237,6 +251,7 @@ impl PerNet for Instance {
             announced: pfkey::Announced::default(),
             reply,
         };
+        let flows = Flows::new(&yard)?;
         let (devices, asks) = (Devices::new(&yard)?, Asks::new()?);
         let (traps, drops, sysctl) = (Traps::new()?, Drops::new()?, Switches::new()?);
         let tables = Arc::pin_init(
@@ -244,6 +259,7 @@ impl PerNet for Instance {
                 eroutes,
                 spd,
                 sadb,
+                flows,
                 traps,
                 asks,
                 drops,
@@ -265,6 +281,7 @@ impl PerNet for Instance {
                 tables,
                 events,
                 files <- new_mutex!(None, "klips_files"),
+                watch <- new_mutex!(Watch::default(), "klips_watch"),
             }),
             GFP_KERNEL,
         )
@@ -272,11 +289,7 @@ impl PerNet for Instance {
 
     fn start(this: &Arc<Self>, net: &Net) -> Result {
         let files = proc::Files::new(net, &this.sysctl)?;
-        let hooks = [
-            Hooks::incoming::<Ingress>(net)?,
-            Hooks::outgoing::<Egress>(net)?,
-        ];
-        *this.files.lock() = Some((files, hooks));
+        *this.files.lock() = Some(files);
         if net.has_fallback_tunnels() {
             this.make_devices(net, crate::params::interfaces())?;
         }
@@ -289,6 +302,7 @@ impl PerNet for Instance {
 
     fn stop(&self, _net: &Net) {
         drop(self.files.lock().take());
+        *self.watch.lock() = Watch::default();
         {
             let mut control = self.control.lock();
             let lost = control.eroutes.clear();
@@ -297,12 +311,42 @@ impl PerNet for Instance {
             control.sadb.flush(|_| true);
             self.evict(self.asks.clear());
         }
+        self.flows.clear();
         self.events.flush();
         self.yard.flush();
     }
 }
 
 impl Instance {
+    /// Has what comes in by physical devices looked at from now on, and what leaves by them if it is to be caught. Under
+    /// RTNL, before a device is attached.
+    pub(crate) fn watch(&self, _rtnl: &Rtnl, net: &Net, catches: bool) -> Result {
+        let mut watch = self.watch.lock();
+        if watch.incoming.is_none() {
+            watch.incoming = Some(Hooks::incoming::<Ingress>(net)?);
+        }
+        if catches && watch.outgoing.is_none() {
+            watch.outgoing = Some(Hooks::outgoing::<Egress>(net)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the looking that no device needs any more. Under RTNL.
+    pub(crate) fn unwatch(&self, rtnl: &Rtnl) {
+        let (mut attached, mut catching) = (false, false);
+        self.each_device(rtnl, |dev| {
+            attached |= dev.data().is_attached();
+            catching |= dev.data().is_attached() && dev.data().catches();
+        });
+        let mut watch = self.watch.lock();
+        if !attached {
+            watch.incoming = None;
+        }
+        if !catching {
+            watch.outgoing = None;
+        }
+    }
+
     fn make_devices(self: &Arc<Self>, net: &Net, count: u32) -> Result {
         let result = Rtnl::with(|rtnl| {
             (0..count).try_for_each(|n| {
@@ -353,6 +397,8 @@ impl Instance {
 
     /// Has key daemons told of a limit that an SA exceeded, and an SA that ended removed. Any context.
     pub(crate) fn report(&self, sa: &Arc<Sa>, limit: Limit) {
+        // Another SA may be better now.
+        self.yard.advance();
         self.events.data().push(Event {
             sa: sa.clone(),
             limit,

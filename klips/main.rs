@@ -22,6 +22,7 @@ mod egress;
 mod eroute;
 mod error;
 mod events;
+mod flows;
 mod hold;
 mod ingress;
 mod instance;

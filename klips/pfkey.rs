@@ -220,6 +220,9 @@ fn answer(
     }
     ns.count_listeners(&ns.sockets.lock());
     control.reply = buf;
+    if ns.flows.are_stale() {
+        ns.wake();
+    }
     result
 }
 

@@ -131,7 +131,7 @@ fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
             net(p.key.dst_addr(), p.mask.dst_addr()),
         )
     });
-    let mut iv = [0u8; 16];
+    let iv = sa.last_iv();
     let (natsport, natdport) = sa.nat_ports();
     let (iv_len, auth_bits) = match &fixed.xform {
         Xform::Esp(esp) => (esp.iv_len(), esp.auth_bits()),
@@ -165,7 +165,6 @@ fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
         row.auth_errs = hot.auth_errs;
         row.encr_size_errs = hot.size_errs;
         row.encr_pad_errs = hot.pad_errs;
-        iv = hot.iv;
     });
     row.iv = iv.get(..iv_len).unwrap_or(&[]);
     if let Xform::Comp(comp) = &fixed.xform {

@@ -5,6 +5,7 @@
 //! Context: softirq or bottom halves disabled, under RCU, on many CPUs at once. Each stage consumes the packet and hands it
 //! on; a packet that a stage refuses is freed there, under exactly one reason.
 
+mod express;
 mod later;
 mod mtu;
 pub(crate) mod policy;
@@ -37,13 +38,14 @@ use klips_core::{
     wire::{
         flow::{self, Flow},
         ip::{self, Walk},
-        ipv4,
+        ipv4, plain,
     },
 };
 use mtu::Way;
 use policy::Decision;
 
 const TCP: u8 = 6;
+const ESP: u8 = 50;
 const ICMP_UNREACHABLE: u8 = 3;
 
 /// How often a packet is looked up again because its hold ended under it.
@@ -123,6 +125,14 @@ impl<'g> Outbound<'g> {
     fn run(&self, skb: Skb) -> Result<Sent, Discard> {
         let exempt = skb.is_exempt();
         let mut packet = skb.into_packet().ok_or(Discard::TxNoMemory)?;
+        let epoch = self.ns.yard.epoch();
+        let plain = self.plain(packet.bytes()).filter(|_| !exempt);
+        if let Some(plain) = &plain {
+            packet = match self.express(plain, packet) {
+                Ok(done) => return done,
+                Err(packet) => packet,
+            };
+        }
         let flow = flow::classify(packet.bytes())?;
         packet.trim(flow.len);
         klips_debug!(
@@ -144,7 +154,11 @@ impl<'g> Outbound<'g> {
         }
         // A hold or trap that ends while the packet is on its way to it sends the packet back here.
         for _ in 0..MAX_DECISIONS {
-            packet = match self.decide(&flow, packet.bytes())? {
+            let decision = self.decide(&flow, packet.bytes())?;
+            if let Some(plain) = &plain {
+                self.learn(plain, epoch, &flow, &decision);
+            }
+            packet = match decision {
                 Decision::Bypass => return self.pass(packet, &flow).map(Sent::Bytes),
                 Decision::Eroute(eroute) => match Verdict::from(eroute.spec.said) {
                     Verdict::Protect(said) => return self.protect_all(packet, flow, said),
@@ -158,6 +172,15 @@ impl<'g> Outbound<'g> {
             };
         }
         Err(Discard::TxHeld)
+    }
+
+    /// The flow of a plain packet that comes to this device.
+    #[inline]
+    fn plain(&self, packet: &[u8]) -> Option<plain::Plain> {
+        let number = u16::try_from(self.dev.data().number()).ok()?;
+        let mut plain = plain::parse(packet)?;
+        plain.id = plain.id.by_way(number);
+        Some(plain)
     }
 
     /// What the policies say. None means drop.

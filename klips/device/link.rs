@@ -121,7 +121,11 @@ pub(super) fn change(dev: &Device<IpsecDev>, wishes: &Wishes<'_, IpsecDev>, rtnl
         }
     }?;
     if let Some(catches) = catches {
+        if data.is_attached() {
+            data.ns.watch(rtnl, dev.port().net(), catches)?;
+        }
         data.catches.store(catches, Ordering::Relaxed);
+        data.ns.unwatch(rtnl);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(crate) use job::{Operation, Resume, Span, Submitted};
 pub(crate) use mac::{Mac, MAX_MAC};
 
 use super::{net::to_result, raw};
-use core::{mem::MaybeUninit, ptr::NonNull};
+use core::ptr::NonNull;
 use kernel::{error::from_err_ptr, prelude::*};
 
 /// Largest IV of any transform here, bytes.
@@ -168,7 +168,7 @@ impl Aead {
         if end.is_none_or(|end| end > buf.len()) {
             return Err(EINVAL);
         }
-        self.run(buf, assoc, text, iv, raw::crypto_aead_encrypt)
+        self.run(buf, assoc, text, iv, true)
     }
 
     /// Checks the ICV over `buf` and decrypts `buf[assoc..assoc + text]` in place; `text` counts ciphertext and ICV. Softirq; no sleep.
@@ -184,7 +184,7 @@ impl Aead {
         if text < self.icv_len || assoc.checked_add(text).is_none_or(|end| end > buf.len()) {
             return Err(EINVAL);
         }
-        self.run(buf, assoc, text, iv, raw::crypto_aead_decrypt)
+        self.run(buf, assoc, text, iv, false)
     }
 
     fn run(
@@ -193,28 +193,25 @@ impl Aead {
         assoc: usize,
         text: usize,
         iv: &mut [u8; MAX_IV],
-        op: unsafe extern "C" fn(*mut raw::aead_request) -> kernel::ffi::c_int,
+        encrypt: bool,
     ) -> Result {
         if self.waits {
             return Err(EINVAL);
         }
-        let request = Request::new(self)?;
-        let mut sg = MaybeUninit::<raw::scatterlist>::uninit();
         let len = u32::try_from(buf.len()).map_err(|_| EINVAL)?;
-        // SAFETY: `buf` is the linear part of a packet, hence lowmem memory that a scatterlist may describe; list, buffer
-        // and IV live until the operation is over, which it is on return as the transform is synchronous.
+        // SAFETY: `buf` is the linear part of a packet, hence lowmem memory that a scatterlist may describe; buffer and IV
+        // live until the operation is over, which it is on return as the transform is synchronous. That the lengths lie
+        // within the buffer was checked.
         to_result(unsafe {
-            raw::klips_sg_init_one(sg.as_mut_ptr(), buf.as_mut_ptr().cast(), len);
-            raw::klips_aead_request_set(
-                request.0.as_ptr(),
-                sg.as_mut_ptr(),
+            raw::klips_aead_run(
+                self.tfm.as_ptr(),
+                encrypt,
+                buf.as_mut_ptr().cast(),
+                len,
                 assoc as u32,
                 text as u32,
                 iv.as_mut_ptr(),
-                None,
-                core::ptr::null_mut(),
-            );
-            op(request.0.as_ptr())
+            )
         })
     }
 }

@@ -28,6 +28,8 @@ void klips_talking_dec(void);
 /* crypto */
 struct aead_request *klips_aead_request_alloc(struct crypto_aead *tfm);
 void klips_aead_request_free(struct aead_request *req);
+int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned int len,
+		   unsigned int assoclen, unsigned int cryptlen, u8 *iv);
 void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
 			    unsigned int assoclen, unsigned int cryptlen, u8 *iv,
 			    crypto_completion_t done, void *data);
@@ -100,6 +102,14 @@ unsigned int klips_inet_addr_type(struct net *net, __be32 addr);
 bool klips_inet6_addr_is_local(struct net *net, const u8 *addr);
 void klips_icmp_send(struct sk_buff *skb, int type, int code, u32 info);
 void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
+struct dst_entry *klips_route_lookup4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto,
+				      int oif);
+void klips_dst_release(struct dst_entry *dst);
+u32 klips_dst_mtu(const struct dst_entry *dst);
+int klips_dst_ifindex(const struct dst_entry *dst);
+bool klips_dst_is_current(struct dst_entry *dst);
+void klips_skb_use_route(struct sk_buff *skb, struct dst_entry *dst);
+u16 klips_reserve_idents(struct net *net, __be32 saddr, __be32 daddr, u8 proto, u16 count);
 int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u8 proto, int oif);
 u32 klips_path_mtu4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto, int oif);
 u32 klips_path_mtu6(struct net *net, const u8 *daddr, u8 proto, int oif);

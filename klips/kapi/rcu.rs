@@ -6,6 +6,7 @@
 //!
 //! * [`Graveyard`]: frees what was unpublished, in process context, after a grace period.
 //! * [`Rcu`]: one pointer, replaced as a whole.
+//! * [`Memo`]: one pointer to what was worked out from published data, and can be again.
 //! * [`Loan`]: a counted reference that packets may give up, although it may be the last one.
 //!
 //! The kernel crate has the read side only (`rcu::Guard`).
@@ -13,7 +14,7 @@
 use super::work::{Run, Worker};
 use core::{
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
 use kernel::{
     alloc::Flags,
@@ -68,11 +69,15 @@ impl<T> Node<T> {
     }
 }
 
-struct Yard(AtomicPtr<Header>);
+struct Yard {
+    buried: AtomicPtr<Header>,
+    /// Counts changes to what is published.
+    epoch: AtomicU64,
+}
 
 impl Yard {
     fn take(&self) -> *mut Header {
-        self.0.swap(ptr::null_mut(), Ordering::Acquire)
+        self.buried.swap(ptr::null_mut(), Ordering::Acquire)
     }
 
     fn free_list(mut head: *mut Header) {
@@ -111,7 +116,22 @@ pub(crate) struct Graveyard(Worker<Yard>);
 impl Graveyard {
     /// Makes an empty graveyard. Process context; fails with `ENOMEM`.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self(Worker::new(Yard(AtomicPtr::new(ptr::null_mut())))?))
+        Ok(Self(Worker::new(Yard {
+            buried: AtomicPtr::new(ptr::null_mut()),
+            epoch: AtomicU64::new(1),
+        })?))
+    }
+
+    /// The time between two changes to what is published. What is read after this belongs to this epoch or to a later one;
+    /// while it lasts, what was worked out from it holds. Any context.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.0.data().epoch.load(Ordering::Acquire)
+    }
+
+    /// Begins a new epoch: something changed that is not published here. Whoever publishes need not. Any context.
+    pub(crate) fn advance(&self) {
+        self.0.data().epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Frees `node` after a grace period. Any context.
@@ -123,7 +143,7 @@ impl Graveyard {
     pub(super) unsafe fn bury<T: Send>(&self, node: NonNull<Node<T>>) {
         // CAST: The header is the first field of the `repr(C)` node.
         let header = node.cast::<Header>();
-        let list = &self.0.data().0;
+        let list = &self.0.data().buried;
         let mut head = list.load(Ordering::Relaxed);
         loop {
             // SAFETY: The caller gave the node to us; readers look at `value` only, never at the header.
@@ -189,7 +209,16 @@ impl<T: Send + Sync> Rcu<T> {
     /// Publishes `new` in place of the old value, which is freed through `yard`. Cannot fail. Any context.
     pub(crate) fn publish(&self, new: Option<Prepared<T>>, yard: &Graveyard) {
         let raw = new.map_or(ptr::null_mut(), |p| KBox::into_raw(p.0));
-        // INVARIANT: `raw` is null or just leaked.
+        // SAFETY: Null or just leaked.
+        unsafe { self.exchange(raw, yard) };
+        yard.advance();
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be null or a leaked box of [`Node::new`] that the caller gives up.
+    unsafe fn exchange(&self, raw: *mut Node<T>, yard: &Graveyard) {
+        // INVARIANT: By the function's requirement.
         if let Some(old) = NonNull::new(self.0.swap(raw, Ordering::AcqRel)) {
             // SAFETY: By the type invariant the old node was ours; the swap made it unreachable for new readers.
             unsafe { yard.bury(old) };
@@ -207,6 +236,39 @@ impl<T: Send + Sync> Drop for Rcu<T> {
         if let Some(node) = NonNull::new(*self.0.get_mut()) {
             // SAFETY: By the type invariant the node is ours, and `&mut self` means that no reader is left.
             drop(unsafe { KBox::from_raw(node.as_ptr()) });
+        }
+    }
+}
+
+/// A pointer to something that was worked out from published data: anybody may put a newer one in its place or take it away,
+/// and nothing else changes by that.
+pub(crate) struct Memo<T: Send + Sync>(Rcu<T>);
+
+impl<T: Send + Sync> Memo<T> {
+    /// Remembers nothing.
+    pub(crate) const fn empty() -> Self {
+        Self(Rcu::empty())
+    }
+
+    /// What is remembered. The reference lasts as long as the read lock.
+    #[inline]
+    pub(crate) fn read<'g>(&'g self, guard: &'g Guard) -> Option<&'g T> {
+        self.0.read(guard)
+    }
+
+    /// Remembers `value` instead. Without memory, what was remembered stays. Any context.
+    pub(crate) fn put(&self, value: T, yard: &Graveyard) {
+        if let Ok(node) = Node::with_flags(value, GFP_ATOMIC) {
+            // SAFETY: Just leaked.
+            unsafe { self.0.exchange(KBox::into_raw(node), yard) };
+        }
+    }
+
+    /// Forgets. Any context.
+    pub(crate) fn forget(&self, yard: &Graveyard) {
+        if self.0.is_some() {
+            // SAFETY: Null.
+            unsafe { self.0.exchange(ptr::null_mut(), yard) };
         }
     }
 }

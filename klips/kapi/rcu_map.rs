@@ -159,6 +159,7 @@ impl<V: Keyed> MapWriter<V> {
     /// Puts `entry` in; an entry under the same key is replaced in one step and returned. Cannot fail.
     pub(crate) fn put(&mut self, entry: PreparedEntry<V>) -> Option<Arc<V>> {
         let old = self.put_linked(entry);
+        self.yard.advance();
         if old.is_none() {
             self.len = self.len.saturating_add(1);
             if self.len > self.buckets {
@@ -215,6 +216,7 @@ impl<V: Keyed> MapWriter<V> {
             unsafe { self.yard.bury(old) };
             value
         };
+        self.yard.advance();
         self.len = self.len.saturating_sub(1);
         if self.buckets > MIN_BUCKETS && self.len < self.buckets / 8 {
             self.resize(self.buckets / 4);

@@ -7,7 +7,13 @@
 
 use crate::{
     error::Discard,
-    kapi::{crypto::Secret, lock::BhLock, rcu::Rcu, rcu_map::Keyed, time},
+    kapi::{
+        crypto::{self, Secret},
+        lock::BhLock,
+        rcu::Rcu,
+        rcu_map::Keyed,
+        time,
+    },
     xform::Xform,
 };
 use core::{
@@ -71,8 +77,6 @@ pub(crate) struct Hot {
     pub(crate) size_errs: u32,
     /// Packets whose padding was not 1, 2, 3, ….
     pub(crate) pad_errs: u32,
-    /// The IV used last; before the first packet, a random one.
-    pub(crate) iv: [u8; 16],
 }
 
 /// What the Linux dialect says of an SA besides what KLIPS's says.
@@ -138,6 +142,8 @@ pub(crate) struct Sa {
     deadline: AtomicU64,
     /// Inbound policy (IPIP only).
     pub(crate) policy: Rcu<Policy>,
+    /// The IV used last, for the listing; before the first packet, a random one.
+    iv: [AtomicU64; 2],
     #[pin]
     hot: BhLock<Hot>,
 }
@@ -161,12 +167,9 @@ impl Sa {
             auth_errs: 0,
             size_errs: 0,
             pad_errs: 0,
-            iv: {
-                let mut iv = [0; 16];
-                crate::kapi::crypto::random(&mut iv);
-                iv
-            },
         };
+        let mut iv = [0; 16];
+        crypto::random(&mut iv);
         let (state, flags) = (blueprint.state.number(), blueprint.flags);
         let (sport, dport) = (blueprint.nat_sport, blueprint.nat_dport);
         Arc::pin_init(
@@ -181,6 +184,7 @@ impl Sa {
                 prev <- BhLock::new(None),
                 deadline: AtomicU64::new(0),
                 policy: Rcu::empty(),
+                iv: halves(&iv).map(AtomicU64::new),
                 hot <- BhLock::new(hot),
             }),
             GFP_KERNEL,
@@ -328,6 +332,22 @@ impl Sa {
         limit
     }
 
+    /// Notes the IV of a packet.
+    #[inline]
+    pub(crate) fn note_iv(&self, iv: &[u8; 16]) {
+        for (to, half) in self.iv.iter().zip(halves(iv)) {
+            to.store(half, Ordering::Relaxed);
+        }
+    }
+
+    /// The IV used last. While packets are sent the halves may be those of two of them.
+    pub(crate) fn last_iv(&self) -> [u8; 16] {
+        let [a, b] = &self.iv;
+        let whole =
+            u128::from(b.load(Ordering::Relaxed)) << 64 | u128::from(a.load(Ordering::Relaxed));
+        whole.to_le_bytes()
+    }
+
     /// Looks at, or changes, what packets change. Short, no sleeping.
     #[inline]
     pub(crate) fn hot<R>(&self, f: impl FnOnce(&mut Hot) -> R) -> R {
@@ -350,11 +370,31 @@ impl Sa {
     /// Whether the next outbound packet may use the SA. `Err` is the reason why not; a limit to report comes with it.
     #[inline]
     pub(crate) fn begin_send(&self) -> (core::result::Result<u64, Discard>, Option<Limit>) {
+        self.take_number(time::uptime_secs(), None)
+    }
+
+    /// As [`Sa::begin_send`], for a packet of which the length after this SA's transform is known: it is counted too. `now`
+    /// in seconds of uptime.
+    #[inline]
+    pub(crate) fn send(
+        &self,
+        len: usize,
+        now: u64,
+    ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
+        self.take_number(now, Some(len))
+    }
+
+    #[inline]
+    fn take_number(
+        &self,
+        now: u64,
+        len: Option<usize>,
+    ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
         if !self.state().carries_traffic() {
             return (Err(Discard::TxSaNotMature), None);
         }
-        let now = time::uptime_secs();
         let counts_ivs = matches!(&self.fixed.xform, Xform::Esp(esp) if esp.counts_ivs());
+        let may_end = counts_ivs && !self.fixed.extended;
         let (seq, limit) = self.hot(|hot| match hot.life.check(now) {
             Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
             expiry => {
@@ -363,11 +403,16 @@ impl Sa {
                 }
                 let limit = Self::soft(hot, expiry);
                 let last = hot.window.head().last();
-                if counts_ivs && !self.fixed.extended && last == u64::from(u32::MAX) {
+                if may_end && last == u64::from(u32::MAX) {
                     return (Err(Discard::TxSeqExhausted), Some(Limit::Hard));
                 }
                 match hot.window.take() {
-                    Ok(seq) => (Ok(seq), limit),
+                    Ok(seq) => {
+                        if let Some(len) = len {
+                            hot.life.count(len, now);
+                        }
+                        (Ok(seq), limit)
+                    }
                     Err(_) => (Err(Discard::TxSeqExhausted), Some(Limit::Hard)),
                 }
             }
@@ -458,6 +503,12 @@ impl Sa {
             None => {}
         }
     }
+}
+
+/// The halves of an IV, as they are stored.
+fn halves(iv: &[u8; 16]) -> [u64; 2] {
+    let whole = u128::from_le_bytes(*iv);
+    [whole as u64, (whole >> 64) as u64]
 }
 
 /// The sequence state of an SA with a replay window of `size` packets. `EINVAL`: larger than windows can be.

@@ -2,7 +2,7 @@
 
 //! Whether a packet fits the path, and telling its sender what would.
 
-use super::{family, steps, Outbound, ICMP_UNREACHABLE, TCP};
+use super::{family, steps, Outbound, ESP, ICMP_UNREACHABLE, TCP};
 use crate::{
     error::Discard,
     kapi::net::{route, skbuff::Packet},
@@ -20,13 +20,12 @@ const ICMP: u8 = 1;
 const ICMP_FRAG_NEEDED: u8 = 4;
 const ICMPV6: u8 = 58;
 const ICMPV6_TOO_BIG: u8 = 2;
-const ESP: u8 = 50;
 
 /// What every IPv6 link carries (RFC 8200 5).
 const MIN_V6_MTU: usize = 1280;
 
 /// No path is taken to carry less, whatever ICMP says; the routing layer's default is 552.
-const MIN_PATH_MTU: usize = 512;
+pub(super) const MIN_PATH_MTU: usize = 512;
 
 /// The way of a packet through its group.
 pub(super) struct Way<'a> {

@@ -147,6 +147,16 @@ impl<'g> Outbound<'g> {
         }
     }
 
+    /// The SAs that a policy wants for a packet, if none is missing.
+    pub(super) fn bundle_by(&self, policy: &Policy, flow: &Flow) -> Option<Bundle<'g>> {
+        let wanted = policy.action == Action::Ipsec;
+        let resolved = wanted.then(|| resolve(self.ns, &policy.templates, flow, self.guard))?;
+        match resolved {
+            Ok(Resolved::Bundle(bundle)) => Some(bundle),
+            _ => None,
+        }
+    }
+
     /// Has key daemons asked for an SA. The packet waits for it.
     fn ask(&self, policy: &Arc<Policy>, need: Need, packet: Packet) -> Result<Sent, Discard> {
         let waiting = Waiting::new(packet, self.dev.port().ifindex());

@@ -149,8 +149,53 @@ impl Esp {
         } else if let Some(used) = iv.get_mut(..self.suite.iv_len) {
             crypto::random(used);
         }
-        sa.hot(|hot| hot.iv = iv);
+        sa.note_iv(&iv);
         iv
+    }
+
+    /// Bytes of header and IV in front of the payload.
+    #[inline]
+    pub(crate) fn head_len(&self) -> usize {
+        esp::HEADER_LEN + self.suite.iv_len
+    }
+
+    /// Bytes of padding, trailer and ICV behind a payload of `len` bytes.
+    #[inline]
+    pub(crate) fn tail_len(&self, len: usize) -> usize {
+        esp::pad_len(len, self.suite.block) + self.suite.icv_len
+    }
+
+    /// Makes a packet with room for it an ESP packet, and encrypts it: behind `header_len` bytes of outer header,
+    /// [`Esp::head_len`] bytes are free, then comes the payload, then [`Esp::tail_len`] free bytes end the packet.
+    pub(crate) fn seal(
+        &self,
+        sa: &Sa,
+        seq: u64,
+        packet: &mut Packet,
+        header_len: usize,
+        next_header: u8,
+        tail_len: usize,
+    ) -> Result<(), Discard> {
+        let iv = self.iv(sa, seq);
+        let head = self.head_len();
+        let bytes = packet.bytes_mut();
+        let body = bytes.get_mut(header_len..).ok_or(Discard::TxBadBundle)?;
+        let tail = tail_len.checked_sub(self.suite.icv_len);
+        let text = body.len().checked_sub(head + self.suite.icv_len);
+        let (tail, text) = tail.zip(text).ok_or(Discard::TxBadBundle)?;
+        self.fill_in(sa, seq, body, next_header, text, tail, &iv)?;
+        let span = Span {
+            start: header_len,
+            assoc: head,
+            text,
+        };
+        let frame = self.frame(bytes, span, iv, sa.fixed.said.spi, high_half(seq));
+        let mut frame = frame.map_err(|_| Discard::TxBadBundle)?;
+        let (assoc, text) = (frame.span.assoc, frame.span.text);
+        let result = self
+            .aead
+            .encrypt(frame.bytes(packet), assoc, text, &mut frame.iv);
+        self.sealed(packet, &frame, result)
     }
 
     /// Whether packets go through the cipher by [`Esp::submit`], as it may come back later.
@@ -249,9 +294,9 @@ impl Esp {
             .zip(iv.get(..self.suite.iv_len))
             .map(|(to, from)| to.copy_from_slice(from))
             .ok_or(Discard::TxBadBundle)?;
-        let trailer = body
-            .get_mut(head + text - tail..head + text)
-            .ok_or(Discard::TxBadBundle)?;
+        let end = head + text;
+        let trailer = end.checked_sub(tail).and_then(|at| body.get_mut(at..end));
+        let trailer = trailer.ok_or(Discard::TxBadBundle)?;
         esp::write_trailer(trailer, next_header).map_err(|_| Discard::TxBadBundle)
     }
 

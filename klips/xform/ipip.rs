@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use klips_core::wire::{ecn, flow, ipv4, ipv6};
 
 /// Time to live of every outer packet; the inner one's path does not show.
-const OUTER_TTL: u8 = 64;
+pub(crate) const OUTER_TTL: u8 = 64;
 const IPV4: u8 = 4;
 const IPV6: u8 = 41;
 

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod plain;
 pub mod udp;
 
 /// What is wrong with a header.

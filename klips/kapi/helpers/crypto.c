@@ -29,6 +29,39 @@ void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
 	aead_request_set_crypt(req, sg, sg, cryptlen, iv);
 }
 
+/* What a request needs beside its fixed part fits into this for all ciphers that IPsec has; others get theirs allocated. */
+#define KLIPS_REQUEST_ROOM 512
+
+/*
+ * One operation of a synchronous transform, in place on @len linear bytes at @buf. What it leaves of intermediate values is
+ * wiped.
+ */
+int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned int len,
+		   unsigned int assoclen, unsigned int cryptlen, u8 *iv)
+{
+	char room[sizeof(struct aead_request) + KLIPS_REQUEST_ROOM] CRYPTO_MINALIGN_ATTR;
+	unsigned int size = sizeof(struct aead_request) + crypto_aead_reqsize(tfm);
+	struct aead_request *req = (void *)room;
+	struct scatterlist sg;
+	int ret;
+
+	if (unlikely(size > sizeof(room))) {
+		req = aead_request_alloc(tfm, GFP_ATOMIC);
+		if (!req)
+			return -ENOMEM;
+	} else {
+		aead_request_set_tfm(req, tfm);
+	}
+	sg_init_one(&sg, buf, len);
+	klips_aead_request_set(req, &sg, assoclen, cryptlen, iv, NULL, NULL);
+	ret = encrypt ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
+	if (unlikely(req != (void *)room))
+		aead_request_free(req);
+	else
+		memzero_explicit(room, size);
+	return ret;
+}
+
 void klips_free_aead(struct crypto_aead *tfm)
 {
 	crypto_free_aead(tfm);

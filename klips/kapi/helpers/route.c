@@ -33,6 +33,60 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 	return 0;
 }
 
+/* A route as klips_route_output4 looks one up, for packets without a mark, with a reference; or an error pointer. */
+struct dst_entry *klips_route_lookup4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto,
+				      int oif)
+{
+	struct flowi4 fl4 = {
+		.daddr = daddr,
+		.saddr = saddr,
+		.flowi4_oif = oif,
+		.flowi4_proto = proto,
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct rtable *rt;
+
+	fl4.flowi4_dscp = inet_dsfield_to_dscp(tos);
+	rt = ip_route_output_key(net, &fl4);
+	return IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+}
+
+void klips_dst_release(struct dst_entry *dst)
+{
+	dst_release(dst);
+}
+
+u32 klips_dst_mtu(const struct dst_entry *dst)
+{
+	return dst_mtu(dst);
+}
+
+int klips_dst_ifindex(const struct dst_entry *dst)
+{
+	return dst->dev->ifindex;
+}
+
+bool klips_dst_is_current(struct dst_entry *dst)
+{
+	return dst_check(dst, 0);
+}
+
+/* Makes @dst the packet's route, without a reference of its own: under RCU until the packet is given away. */
+void klips_skb_use_route(struct sk_buff *skb, struct dst_entry *dst)
+{
+	skb_dst_drop(skb);
+	skb_dst_set_noref(skb, dst);
+}
+
+/* @count identifications for IPv4 packets of @proto from @saddr to @daddr; the first of them. */
+u16 klips_reserve_idents(struct net *net, __be32 saddr, __be32 daddr, u8 proto, u16 count)
+{
+	struct iphdr iph = { .saddr = saddr, .daddr = daddr, .protocol = proto };
+
+	__ip_select_ident(net, &iph, count);
+	return ntohs(iph.id);
+}
+
 /* The MTU of the path to @daddr by interface @oif, as far as it is known; 0 if there is no route. */
 u32 klips_path_mtu4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto, int oif)
 {

@@ -7,7 +7,7 @@
 mod incoming;
 mod outgoing;
 
-pub(crate) use incoming::Inspector;
+pub(crate) use incoming::{Arriving, Inspector};
 pub(crate) use outgoing::{Diverter, Leaving};
 
 use super::{raw, Net};

@@ -1,11 +1,107 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Questions to the routing tables that need no packet.
+//! Questions to the routing tables that need no packet, and routes that are kept.
 //!
 //! C headers: [`include/net/route.h`](srctree/include/net/route.h), [`include/net/addrconf.h`](srctree/include/net/addrconf.h)
 
 use super::{dev::Port, raw, Net};
-use core::net::IpAddr;
+use core::{
+    net::{IpAddr, Ipv4Addr},
+    ptr::NonNull,
+};
+use kernel::{error::from_err_ptr, prelude::*};
+
+/// A route of IPv4 packets that leave by one interface, kept for further packets.
+///
+/// The routing tables may change meanwhile; whether it still counts is to be asked for each packet
+/// ([`Route::is_current`]). It does not keep its device from going.
+///
+/// # Invariants
+///
+/// Points at a live route, of which this owns a reference.
+pub(crate) struct Route(NonNull<raw::dst_entry>);
+
+// SAFETY: Routes are counted, and shared by all CPUs by nature.
+unsafe impl Send for Route {}
+// SAFETY: As above.
+unsafe impl Sync for Route {}
+
+impl Route {
+    /// The route by `port` of packets without a mark. Any context.
+    pub(crate) fn v4(
+        net: &Net,
+        src: Ipv4Addr,
+        dst: Ipv4Addr,
+        tos: u8,
+        proto: u8,
+        port: &Port,
+    ) -> Result<Self> {
+        // SAFETY: The namespace is live; addresses are passed by value, in network byte order.
+        let dst = from_err_ptr(unsafe {
+            raw::klips_route_lookup4(
+                net.as_ptr(),
+                u32::from_ne_bytes(dst.octets()),
+                u32::from_ne_bytes(src.octets()),
+                tos,
+                proto,
+                port.ifindex(),
+            )
+        })?;
+        // INVARIANT: The lookup returns a reference.
+        NonNull::new(dst).map(Self).ok_or(EINVAL)
+    }
+
+    /// Whether nothing that it was found by has changed. Any context.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_dst_is_current(self.0.as_ptr()) }
+    }
+
+    /// The MTU of its path, bytes, if it is current. Any context.
+    #[inline]
+    pub(crate) fn mtu(&self) -> usize {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_dst_mtu(self.0.as_ptr()) as usize }
+    }
+
+    /// Whether it leads out of `port`.
+    pub(crate) fn leads_to(&self, port: &Port) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { raw::klips_dst_ifindex(self.0.as_ptr()) == port.ifindex() }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut raw::dst_entry {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; readers under RCU may still look at it.
+        unsafe { raw::klips_dst_release(self.0.as_ptr()) };
+    }
+}
+
+/// The first of `count` identifications for IPv4 packets, set aside for the caller. Any context.
+pub(crate) fn reserve_idents(
+    net: &Net,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    proto: u8,
+    count: u16,
+) -> u16 {
+    // SAFETY: The namespace is live; addresses are passed by value, in network byte order.
+    unsafe {
+        raw::klips_reserve_idents(
+            net.as_ptr(),
+            u32::from_ne_bytes(src.octets()),
+            u32::from_ne_bytes(dst.octets()),
+            proto,
+            count,
+        )
+    }
+}
 
 /// The MTU of the path from `src` to `dst` by interface `port`, as far as it is known: what ICMP errors said, or the
 /// administrator, or the interface. `None`: no route. Any context.

@@ -7,14 +7,14 @@
 //! [`Skb`] owns a buffer about which nothing else is known. [`Packet`] owns one whose contents are one linear,
 //! private piece that begins at the network header: only there bytes can be seen as a slice.
 
-use super::{dev::Port, raw, Net};
+use super::{dev::Port, raw, route::Route, Net};
 use core::{
     mem::ManuallyDrop,
     net::{Ipv4Addr, Ipv6Addr},
     ptr::NonNull,
     slice,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::rcu::Guard};
 
 const ETH_HLEN: usize = 14;
 
@@ -296,6 +296,15 @@ impl Packet {
         })?;
         // INVARIANT: The route was attached.
         Ok(Routed(self))
+    }
+
+    /// Gives the packet a route that was kept. The packet must have been sent when the read lock ends.
+    pub(crate) fn by_route<'g>(self, route: &'g Route, _guard: &'g Guard) -> Routed {
+        // SAFETY: By the type invariants of both. The route outlives the packet's use of it: whoever wants the packet longer
+        // than the read lock lasts, as a queue does, takes a reference.
+        unsafe { raw::klips_skb_use_route(self.0.as_ptr(), route.as_ptr()) };
+        // INVARIANT: The route was attached.
+        Routed(self)
     }
 
     /// Lets the packet enter the stack as received on `port`.

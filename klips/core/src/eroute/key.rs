@@ -56,6 +56,18 @@ impl Key {
         }
     }
 
+    /// The key of packets of `proto`, which has no ports, between two addresses of one family.
+    pub fn host_to_host(src: IpAddr, dst: IpAddr, proto: u8) -> Self {
+        Self {
+            family: Family::of(&src),
+            src: addr_bits(&src),
+            dst: addr_bits(&dst),
+            proto,
+            sport: 0,
+            dport: 0,
+        }
+    }
+
     /// Source address.
     pub fn src_addr(&self) -> IpAddr {
         self.family.addr(self.src)

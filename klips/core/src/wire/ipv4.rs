@@ -247,6 +247,65 @@ impl OuterV4 {
     }
 }
 
+/// What the outer headers of one way have in common.
+#[derive(Clone, Copy)]
+pub struct Template(Header);
+
+impl Template {
+    /// A header of 20 bytes.
+    pub fn new(src: Ipv4Addr, dst: Ipv4Addr, ttl: u8, proto: u8) -> Self {
+        Self(Header {
+            version_ihl: VERSION_IHL,
+            tos: 0,
+            total_len: U16::ZERO,
+            id: U16::ZERO,
+            flags_offset: U16::ZERO,
+            ttl,
+            proto,
+            check: U16::ZERO,
+            src: src.octets(),
+            dst: dst.octets(),
+        })
+    }
+
+    /// Source address.
+    pub fn src(&self) -> Ipv4Addr {
+        self.0.src.into()
+    }
+
+    /// Destination address.
+    pub fn dst(&self) -> Ipv4Addr {
+        self.0.dst.into()
+    }
+
+    /// Writes a header over the first 20 bytes of `packet`, all but the checksum, which is 0: whoever sends the packet puts
+    /// it in.
+    ///
+    /// # Errors
+    ///
+    /// `NoRoom` if the buffer is shorter.
+    #[inline]
+    pub fn write(
+        &self,
+        packet: &mut [u8],
+        tos: u8,
+        total_len: u16,
+        id: u16,
+        df: bool,
+    ) -> Result<(), WireError> {
+        let header = Header {
+            tos,
+            total_len: U16::new(total_len),
+            id: U16::new(id),
+            flags_offset: U16::new(if df { DF } else { 0 }),
+            ..self.0
+        };
+        header
+            .write_to_prefix(packet)
+            .map_err(|_| WireError::NoRoom)
+    }
+}
+
 /// Changes protocol and total length of the header at the start of `packet`, as transforms in place do.
 ///
 /// The checksum is recomputed over the whole header, options included.
@@ -352,6 +411,33 @@ mod tests {
         };
         outer.write(&mut packet).unwrap();
         packet
+    }
+
+    #[test]
+    fn a_template_is_a_header_without_its_checksum() {
+        let mut outer = OuterV4 {
+            tos: 0xb8,
+            ttl: 64,
+            proto: 50,
+            src: Ipv4Addr::new(192, 0, 2, 1),
+            dst: Ipv4Addr::new(192, 0, 2, 2),
+            id: 0x1234,
+            df: true,
+            total_len: 120,
+        };
+        let template = Template::new(outer.src, outer.dst, outer.ttl, outer.proto);
+        assert_eq!((template.src(), template.dst()), (outer.src, outer.dst));
+        for df in [true, false] {
+            outer.df = df;
+            let (mut whole, mut bare) = ([0; 24], [0; 24]);
+            outer.write(&mut whole).unwrap();
+            template.write(&mut bare, 0xb8, 120, 0x1234, df).unwrap();
+            assert_eq!(bare[10..12], [0, 0]);
+            bare[10..12].copy_from_slice(&whole[10..12]);
+            assert_eq!(bare, whole);
+        }
+        let short = template.write(&mut [0; 19], 0, 20, 0, false);
+        assert_eq!(short, Err(WireError::NoRoom));
     }
 
     #[test]

@@ -12,10 +12,44 @@ const LOOK: u32 = 128;
 
 /// Somebody who looks at packets that come in.
 pub(crate) trait Inspector: 'static {
-    /// Whether a packet that came in by `port` may go on. Softirq, under RCU.
-    ///
-    /// `head` is the linear beginning of the packet, an IP header first; the whole packet has `len` bytes.
-    fn admits(port: &Port, head: &[u8], len: usize) -> bool;
+    /// Whether a packet may go on. Softirq, under RCU.
+    fn admits(packet: &mut Arriving<'_>) -> bool;
+}
+
+/// A packet that comes in.
+///
+/// # Invariants
+///
+/// `skb` is a live buffer that nobody else uses, whose data begins with an IP header.
+pub(crate) struct Arriving<'a> {
+    skb: *mut raw::sk_buff,
+    port: &'a Port,
+}
+
+impl<'a> Arriving<'a> {
+    /// The device that it came in by.
+    #[inline]
+    pub(crate) fn port(&self) -> &'a Port {
+        self.port
+    }
+
+    /// Bytes of the packet.
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.skb).len as usize }
+    }
+
+    /// The beginning of the packet, made linear. `None`: that failed.
+    pub(crate) fn head(&mut self) -> Option<&[u8]> {
+        // SAFETY: By the type invariant.
+        let len = unsafe { (*self.skb).len }.min(LOOK);
+        // SAFETY: As above.
+        if !unsafe { raw::klips_pskb_may_pull(self.skb, len) } {
+            return None;
+        }
+        // SAFETY: So many bytes are linear now, and stay as they are as long as the packet is borrowed.
+        Some(unsafe { slice::from_raw_parts((*self.skb).data, len as usize) })
+    }
 }
 
 /// The hooks of an inspector.
@@ -44,21 +78,14 @@ impl<I: Inspector> Ops<I> {
         state: *const raw::nf_hook_state,
     ) -> c_uint {
         // SAFETY: By the function's requirement; the device lives as long as the packet is on its way.
-        let (port, head, len) = unsafe {
-            let Some(port) = Port::from_raw((*state).in_) else {
-                return ACCEPT;
-            };
-            if raw::klips_skb_was_decrypted(skb) {
-                return ACCEPT;
+        let port = unsafe {
+            match Port::from_raw((*state).in_) {
+                Some(port) if !raw::klips_skb_was_decrypted(skb) => port,
+                _ => return ACCEPT,
             }
-            let len = (*skb).len;
-            if !raw::klips_pskb_may_pull(skb, len.min(LOOK)) {
-                return ACCEPT;
-            }
-            let head = slice::from_raw_parts((*skb).data, len.min(LOOK) as usize);
-            (port, head, len as usize)
         };
-        if I::admits(port, head, len) {
+        // INVARIANT: By the function's requirement.
+        if I::admits(&mut Arriving { skb, port }) {
             ACCEPT
         } else {
             DROP

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Most packets: whole ones of TCP, UDP or ICMP behind a bare IP header.
+//!
+//! What policy asks about such a packet lies at fixed places, so that its flow can be told by a few loads. Packets that are
+//! not plain are not worse; they are looked at by [`flow`](super::flow).
+
+use crate::hash::mix;
+use zerocopy::network_endian::U16;
+use zerocopy::FromBytes;
+use zerocopy_derive::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// An IPv4 header without options, and what follows it.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct V4 {
+    version_ihl: u8,
+    tos: u8,
+    total_len: U16,
+    id: U16,
+    flags_offset: U16,
+    ttl: u8,
+    proto: u8,
+    check: U16,
+    addrs: [u8; 8],
+    ports: [u8; 4],
+}
+
+/// An IPv6 header, and what follows it.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct V6 {
+    version_class: U16,
+    label: U16,
+    payload_len: U16,
+    next_header: u8,
+    hop_limit: u8,
+    src_high: [u8; 8],
+    src_low: [u8; 8],
+    dst_high: [u8; 8],
+    dst_low: [u8; 8],
+    ports: [u8; 4],
+}
+
+const V4_HEADER: usize = 20;
+const V6_HEADER: usize = 40;
+const DF: u16 = 0x4000;
+/// More fragments follow, or some went before.
+const FRAGMENT: u16 = 0x3fff;
+/// The part of a type of service that routes may depend on.
+const DSCP: u8 = 0xfc;
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+
+/// Which flow a packet belongs to, and what a tunnel needs to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// Equal for packets of one flow: addresses, protocol, ports (or ICMP type and code), DSCP.
+    pub id: Id,
+    /// Length of the packet as its header states it, in bytes; not more than there are.
+    pub len: usize,
+    /// Type of service or traffic class.
+    pub tos: u8,
+    /// Must not be fragmented: DF; always so for IPv6.
+    pub df: bool,
+}
+
+/// What tells flows apart. Comparable within one run of the machine only: bytes are taken as they lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id {
+    words: [u64; 4],
+    rest: u64,
+}
+
+impl Id {
+    fn new(words: [u64; 4], ports: [u8; 4], proto: u8, tos: u8) -> Self {
+        let ports = u64::from(u32::from_ne_bytes(ports)) << 32;
+        let rest = ports | (u64::from(proto) << 8) | u64::from(tos & DSCP);
+        Self { words, rest }
+    }
+
+    /// The same for packets that came another way, of which there are up to 65536.
+    #[inline]
+    #[must_use]
+    pub fn by_way(mut self, number: u16) -> Self {
+        self.rest |= u64::from(number) << 16;
+        self
+    }
+
+    /// A hash of all of it.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        let [a, b, c, d] = self.words;
+        let hash = mix(mix(0, a), self.rest);
+        // Of IPv4 the other words are zero.
+        if b | c | d == 0 {
+            return hash;
+        }
+        mix(mix(mix(hash, b), c), d)
+    }
+}
+
+/// The flow of the packet that `packet` begins with. `None` if it is not plain, be it good or bad, or has no hop left.
+#[inline]
+pub fn parse(packet: &[u8]) -> Option<Plain> {
+    let plain = match packet.first()? >> 4 {
+        4 => v4(packet),
+        6 => v6(packet),
+        _ => None,
+    }?;
+    (plain.len <= packet.len()).then_some(plain)
+}
+
+#[inline]
+fn v4(packet: &[u8]) -> Option<Plain> {
+    let (packet, _) = V4::ref_from_prefix(packet).ok()?;
+    let flags = packet.flags_offset.get();
+    let len = usize::from(packet.total_len.get());
+    // The ports must be the packet's own: as much as IP promises of what follows its header.
+    let bare = packet.version_ihl == 0x45 && flags & FRAGMENT == 0 && len >= V4_HEADER + 8;
+    if !bare || packet.ttl == 0 || !matches!(packet.proto, ICMP | TCP | UDP) {
+        return None;
+    }
+    let words = [u64::from_ne_bytes(packet.addrs), 0, 0, 0];
+    Some(Plain {
+        id: Id::new(
+            words,
+            transport(packet.proto, packet.ports),
+            packet.proto,
+            packet.tos,
+        ),
+        len,
+        tos: packet.tos,
+        df: flags & DF != 0,
+    })
+}
+
+#[inline]
+fn v6(packet: &[u8]) -> Option<Plain> {
+    let (packet, _) = V6::ref_from_prefix(packet).ok()?;
+    let payload_len = usize::from(packet.payload_len.get());
+    let proto = packet.next_header;
+    if payload_len < 8 || packet.hop_limit == 0 || !matches!(proto, ICMPV6 | TCP | UDP) {
+        return None;
+    }
+    let words = [
+        packet.src_high,
+        packet.src_low,
+        packet.dst_high,
+        packet.dst_low,
+    ];
+    let [_, tos] = (packet.version_class.get() >> 4).to_be_bytes();
+    Some(Plain {
+        id: Id::new(
+            words.map(u64::from_ne_bytes),
+            transport(proto, packet.ports),
+            proto,
+            tos,
+        ),
+        len: V6_HEADER.saturating_add(payload_len),
+        tos,
+        df: true,
+    })
+}
+
+/// What the first four bytes behind the IP header say of a flow: all of them are ports; of ICMP, type and code are two.
+#[inline]
+fn transport(proto: u8, first: [u8; 4]) -> [u8; 4] {
+    let [kind, code, ..] = first;
+    match proto {
+        TCP | UDP => first,
+        _ => [kind, code, 0, 0],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{flow, ipv4::OuterV4, ipv6::OuterV6};
+
+    fn v4_packet(proto: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 20];
+        let outer = OuterV4 {
+            tos: 0xb9,
+            ttl: 63,
+            proto,
+            src: "10.1.0.1".parse().unwrap(),
+            dst: "10.2.0.1".parse().unwrap(),
+            id: 1,
+            df: true,
+            total_len: 20 + payload.len() as u16,
+        };
+        outer.write(&mut packet).unwrap();
+        packet.extend_from_slice(payload);
+        packet
+    }
+
+    fn v6_packet(next_header: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 40];
+        let outer = OuterV6 {
+            class: 0xb9,
+            hop_limit: 63,
+            next_header,
+            src: "2001:db8::1".parse().unwrap(),
+            dst: "2001:db8::2".parse().unwrap(),
+            payload_len: payload.len() as u16,
+        };
+        outer.write(&mut packet).unwrap();
+        packet.extend_from_slice(payload);
+        packet
+    }
+
+    const PORTS: [u8; 8] = [0, 22, 0, 80, 0, 8, 0, 0];
+
+    #[test]
+    fn what_is_plain_says_what_the_classification_says() {
+        for packet in [
+            v4_packet(6, &PORTS),
+            v4_packet(17, &PORTS),
+            v6_packet(6, &PORTS),
+            v6_packet(17, &PORTS),
+        ] {
+            let (plain, flow) = (parse(&packet).unwrap(), flow::classify(&packet).unwrap());
+            assert_eq!(
+                (plain.len, plain.tos, plain.df),
+                (flow.len, flow.tos, flow.df)
+            );
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_flow_counts_and_no_other() {
+        for packet in [v4_packet(6, &PORTS), v6_packet(6, &PORTS)] {
+            let id = parse(&packet).unwrap().id;
+            let v4 = packet.len() < 40;
+            let (tos, addrs, ports) = if v4 {
+                (1, 12..20, 20..24)
+            } else {
+                (0, 8..40, 40..44)
+            };
+            let flow: Vec<usize> = addrs.chain(ports).collect();
+            for at in 0..packet.len() {
+                let mut other = packet.clone();
+                other[at] ^= 0x04;
+                let same = match parse(&other) {
+                    Some(other) => other.id == id,
+                    None => continue,
+                };
+                let counts = flow.contains(&at) || at == tos || !v4 && at == 1;
+                assert_eq!(!same, counts && (v4 || at != 1), "byte {at} of v4 {v4}");
+            }
+            assert_ne!(id.by_way(1), id.by_way(2));
+            assert_eq!(id.by_way(0), id);
+        }
+    }
+
+    #[test]
+    fn ecn_is_no_part_of_a_flow() {
+        let mut packet = v4_packet(6, &PORTS);
+        let plain = parse(&packet).unwrap();
+        packet[1] ^= 3;
+        let other = parse(&packet).unwrap();
+        assert_eq!(plain.id, other.id);
+        assert_ne!(plain.tos, other.tos);
+    }
+
+    #[test]
+    fn icmp_tells_types_apart_but_not_checksums() {
+        let one = parse(&v4_packet(1, &[8, 0, 1, 2, 3, 4, 5, 6])).unwrap();
+        let two = parse(&v4_packet(1, &[8, 0, 9, 9, 3, 4, 5, 6])).unwrap();
+        let three = parse(&v4_packet(1, &[8, 1, 1, 2, 3, 4, 5, 6])).unwrap();
+        assert_eq!(one.id, two.id);
+        assert_ne!(one.id, three.id);
+    }
+
+    #[test]
+    fn the_rest_is_not_plain() {
+        let good = v4_packet(6, &PORTS);
+        let with = |at: usize, byte: u8| {
+            let mut packet = good.clone();
+            packet[at] = byte;
+            parse(&packet)
+        };
+        assert!(parse(&good).is_some());
+        assert_eq!(with(0, 0x46), None, "options");
+        assert_eq!(with(0, 0x55), None, "version");
+        assert_eq!(with(6, 0x20), None, "more fragments");
+        assert_eq!(with(7, 1), None, "a later fragment");
+        assert_eq!(with(8, 0), None, "no hop left");
+        assert_eq!(with(9, 50), None, "ESP");
+        assert_eq!(with(3, 29), None, "longer than there is");
+        assert_eq!(with(3, 27), None, "the transport header is cut");
+        assert_eq!(parse(&good[..23]), None);
+        assert_eq!(parse(&[]), None);
+        let six = v6_packet(6, &PORTS);
+        assert_eq!(parse(&v6_packet(0, &PORTS)), None, "an extension header");
+        assert_eq!(parse(&six[..47]), None);
+        let mut stale = six;
+        stale[7] = 0;
+        assert_eq!(parse(&stale), None, "no hop left");
+    }
+
+    #[test]
+    fn what_is_behind_the_packet_does_not_count() {
+        let mut padded = v4_packet(17, &PORTS);
+        padded.extend_from_slice(&[0; 18]);
+        assert_eq!(parse(&padded).unwrap().len, 28);
+    }
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What was found out for the last packet of a flow, for the next one.
+//!
+//! A packet's way (eroute or policy, SAs, route of the outer packet) depends on its flow and on tables that change rarely.
+//! So it is remembered under the flow, with the epoch of the tables that it was found in; in another epoch it does not count.
+//! What may change from packet to packet, or without an epoch (an SA's state and numbers, MTUs, switches, the route itself),
+//! is looked at for every packet still.
+//!
+//! The table is a fixed number of places, shared by all CPUs, which only read it as long as nothing changes. A flow that has a
+//! place keeps it while its packets come: others get it after two of theirs have found it idle, so that a scan of many flows
+//! neither fills memory nor drives out what is in use.
+
+use crate::{
+    eroute::Eroute,
+    kapi::{
+        net::route::Route,
+        rcu::{Graveyard, Memo},
+    },
+    sadb::sa::Sa,
+    spd::Policy,
+    xform::{esp::Esp, Xform},
+};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use kernel::{
+    prelude::*,
+    sync::{
+        rcu::{self, Guard},
+        Arc,
+    },
+};
+use klips_core::{
+    plan::Plan,
+    wire::{
+        ipv4::{self, Template},
+        plain::Id,
+    },
+};
+
+/// Places of a namespace's table; a power of two.
+const PLACES: usize = 1024;
+
+/// What sent the flow's packets this way.
+pub(crate) enum By {
+    /// An eroute.
+    Eroute(Arc<Eroute>),
+    /// A policy of the Linux dialect.
+    Policy(Arc<Policy>),
+}
+
+impl By {
+    /// Counts a packet.
+    #[inline]
+    pub(crate) fn hit(&self) {
+        match self {
+            Self::Eroute(eroute) => eroute.hit(),
+            Self::Policy(policy) => policy.used(),
+        }
+    }
+}
+
+/// The way of a flow through one tunnel over IPv4 and one ESP SA, and out.
+pub(crate) struct Way {
+    /// The flow, by the device that its packets come to.
+    pub(crate) id: Id,
+    /// When this was so.
+    pub(crate) epoch: u64,
+    /// Why they go this way.
+    pub(crate) by: By,
+    /// The tunnel.
+    pub(crate) tunnel: Arc<Sa>,
+    /// The ESP SA. Its cipher does not wait, and no UDP is put around.
+    pub(crate) sa: Arc<Sa>,
+    /// The outer header.
+    pub(crate) template: Template,
+    /// What follows ESP's header: the inner packet's protocol.
+    pub(crate) next_header: u8,
+    /// The route was found for outer packets that show no type of service.
+    pub(crate) hides_tos: bool,
+    /// The route of the outer packets.
+    pub(crate) route: Route,
+    /// Identifications set aside for outer packets: the next one, above it how many are left.
+    idents: AtomicU32,
+    /// Used since somebody else last wanted the place.
+    used: AtomicBool,
+}
+
+impl Way {
+    /// The transform of its ESP SA.
+    #[inline]
+    pub(crate) fn esp(&self) -> Option<&Esp> {
+        match &self.sa.fixed.xform {
+            Xform::Esp(esp) => Some(esp),
+            _ => None,
+        }
+    }
+
+    /// The room that a packet of `len` bytes takes.
+    #[inline]
+    pub(crate) fn plan(&self, esp: &Esp, len: usize) -> Plan {
+        let headroom = ipv4::HEADER_LEN + esp.head_len();
+        let tailroom = esp.tail_len(len);
+        Plan {
+            headroom,
+            tailroom,
+            total_len: len.saturating_add(headroom).saturating_add(tailroom),
+        }
+    }
+
+    /// The identification of the next outer packet; `more` sets so many aside and returns the first of them.
+    #[inline]
+    pub(crate) fn ident(&self, more: impl Fn(u16) -> u16) -> u16 {
+        const BLOCK: u16 = 256;
+        let take = |state: u32| {
+            (state >> 16 != 0).then(|| (state - 0x1_0000) & 0xffff_0000 | (state + 1) & 0xffff)
+        };
+        match self
+            .idents
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+        {
+            Ok(state) => (state & 0xffff) as u16,
+            Err(_) => {
+                // Several CPUs may do so at a time: those that a slower one set aside are left out then.
+                let first = more(BLOCK);
+                let left = u32::from(BLOCK - 1) << 16 | u32::from(first.wrapping_add(1));
+                self.idents.store(left, Ordering::Relaxed);
+                first
+            }
+        }
+    }
+}
+
+/// What a way is made from.
+pub(crate) struct Found {
+    pub(crate) by: By,
+    pub(crate) tunnel: Arc<Sa>,
+    pub(crate) sa: Arc<Sa>,
+    pub(crate) template: Template,
+    pub(crate) next_header: u8,
+    pub(crate) hides_tos: bool,
+    pub(crate) route: Route,
+}
+
+/// The ways of a namespace's flows.
+pub(crate) struct Flows {
+    places: KVec<Memo<Way>>,
+    /// The newest epoch that a way may be of; 0: there are none.
+    newest: AtomicU64,
+    yard: Arc<Graveyard>,
+}
+
+impl Flows {
+    /// None. Process context.
+    pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<Self> {
+        let mut places = KVec::with_capacity(PLACES, GFP_KERNEL)?;
+        for _ in 0..PLACES {
+            places.push(Memo::empty(), GFP_KERNEL)?;
+        }
+        Ok(Self {
+            places,
+            newest: AtomicU64::new(0),
+            yard: yard.clone(),
+        })
+    }
+
+    fn place(&self, id: &Id) -> Option<&Memo<Way>> {
+        self.places.get(id.hash() as usize & (PLACES - 1))
+    }
+
+    /// The way of a flow, if it is known. Any context.
+    #[inline]
+    pub(crate) fn find<'g>(&'g self, id: &Id, guard: &'g Guard) -> Option<&'g Way> {
+        let way = self.place(id)?.read(guard)?;
+        if way.id != *id || way.epoch != self.yard.epoch() {
+            return None;
+        }
+        if !way.used.load(Ordering::Relaxed) {
+            way.used.store(true, Ordering::Relaxed);
+        }
+        Some(way)
+    }
+
+    /// Whether a flow whose way is not known may have a place. Any context.
+    pub(crate) fn has_place(&self, id: &Id, guard: &Guard) -> bool {
+        let Some(place) = self.place(id) else {
+            return false;
+        };
+        place.read(guard).is_none_or(|way| {
+            way.id == *id
+                || way.epoch != self.yard.epoch()
+                || !way.used.swap(false, Ordering::Relaxed)
+        })
+    }
+
+    /// Remembers what was found out about a flow in `epoch`. Any context.
+    pub(crate) fn remember(&self, id: Id, epoch: u64, found: Found) {
+        let way = Way {
+            id,
+            epoch,
+            by: found.by,
+            tunnel: found.tunnel,
+            sa: found.sa,
+            template: found.template,
+            next_header: found.next_header,
+            hides_tos: found.hides_tos,
+            route: found.route,
+            idents: AtomicU32::new(0),
+            used: AtomicBool::new(true),
+        };
+        if let Some(place) = self.place(&id) {
+            place.put(way, &self.yard);
+            self.newest.store(epoch, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets a way that turned out not to be one any more. Any context.
+    pub(crate) fn forget(&self, way: &Way) {
+        if let Some(place) = self.place(&way.id) {
+            place.forget(&self.yard);
+        }
+    }
+
+    /// Whether there are ways of epochs that are over. Any context.
+    pub(crate) fn are_stale(&self) -> bool {
+        let newest = self.newest.load(Ordering::Relaxed);
+        newest != 0 && newest != self.yard.epoch()
+    }
+
+    /// Forgets all ways of epochs that are over, so that nothing holds an SA that was removed, and its keys. Process context.
+    pub(crate) fn sweep(&self) {
+        if !self.are_stale() {
+            return;
+        }
+        self.newest.store(0, Ordering::Relaxed);
+        let now = self.yard.epoch();
+        for place in &self.places {
+            let guard = rcu::read_lock();
+            match place.read(&guard) {
+                Some(way) if way.epoch == now => self.newest.store(now, Ordering::Relaxed),
+                Some(_) => place.forget(&self.yard),
+                None => {}
+            }
+        }
+    }
+
+    /// Forgets all. Process context.
+    pub(crate) fn clear(&self) {
+        for place in &self.places {
+            place.forget(&self.yard);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The short way: a packet whose flow's last one went through one tunnel and one ESP SA goes after it, if it may.
+//!
+//! It may if everything that the long way would have found out for it is known ([`crate::flows`]) and if nothing is to be
+//! done that the short way does not do: it needs no fragments, nobody is to be told of an MTU, its route counts still, and it
+//! is plain ([`klips_core::wire::plain`]): no options, no fragment, a hop left. The SAs are asked as on the long way.
+
+use super::{mtu::MIN_PATH_MTU, Decision, Outbound, Sent, ESP};
+use crate::{
+    error::Discard,
+    flows::{By, Found, Way},
+    kapi::{
+        net::{route, skbuff::Packet},
+        time,
+    },
+    sadb::{sa::Sa, Bundle, Sadb},
+    sysctl::{klips_debug, OuterDf},
+    xform::{ipip::OUTER_TTL, udp, Xform},
+};
+use core::net::IpAddr;
+use kernel::{prelude::*, sync::Arc};
+use klips_core::{
+    eroute::{Key, Verdict},
+    plan::{Plan, MAX_OUTER_LEN},
+    said::Said,
+    wire::{
+        flow::Flow,
+        ipv4::{self, Template},
+        plain::Plain,
+    },
+};
+
+/// What the short way leaves to the long one.
+pub(super) type LongWay = Packet;
+
+impl Outbound<'_> {
+    /// Sends a plain packet the way of its flow, or hands it back.
+    #[inline]
+    pub(super) fn express(
+        &self,
+        plain: &Plain,
+        mut packet: Packet,
+    ) -> Result<Result<Sent, Discard>, LongWay> {
+        let Some(way) = self.ns.flows.find(&plain.id, self.guard) else {
+            return Err(packet);
+        };
+        let Some((plan, df)) = self.fits_way(way, plain) else {
+            return Err(packet);
+        };
+        packet.trim(plain.len);
+        Ok(self.follow(way, plain, plan, df, packet).map(Sent::Bytes))
+    }
+
+    /// The room that the packet needs and whether its outer header gets DF, if it can go this way as it is.
+    fn fits_way(&self, way: &Way, plain: &Plain) -> Option<(Plan, bool)> {
+        if !way.route.is_current() || !way.route.leads_to(self.phys.port()) {
+            self.ns.flows.forget(way);
+            return None;
+        }
+        let plan = way.plan(way.esp()?, plain.len);
+        let df = match self.ns.sysctl.df() {
+            OuterDf::Clear => false,
+            OuterDf::Set => true,
+            OuterDf::Copy => plain.df,
+        };
+        let path = way.route.mtu().min(self.phys.port().mtu() as usize);
+        if plan.total_len > path.min(MAX_OUTER_LEN) || way.hides_tos != self.ns.sysctl.hide_tos() {
+            return None;
+        }
+        // Its sender may have to be told of an MTU that is smaller than what fits.
+        let tells = plain.df && (df || self.ns.sysctl.icmp());
+        let small = plan.total_len <= MIN_PATH_MTU || plain.len <= plan.inner_mtu(path);
+        (!tells || small).then_some((plan, df))
+    }
+
+    /// Does to the packet what the way says. Returns the length of the outer packet, bytes.
+    fn follow(
+        &self,
+        way: &Way,
+        plain: &Plain,
+        plan: Plan,
+        df: bool,
+        mut packet: Packet,
+    ) -> Result<usize, Discard> {
+        way.by.hit();
+        packet
+            .make_room(plan.headroom + self.phys.link_reserve(), plan.tailroom)
+            .map_err(|_| Discard::TxNoMemory)?;
+        let now = time::uptime_secs();
+        self.number(&way.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
+        let seq = self.number(&way.sa, plan.total_len, now)?;
+        packet.put(plan.tailroom).map_err(|_| Discard::TxNoMemory)?;
+        packet
+            .push(plan.headroom)
+            .map_err(|_| Discard::TxNoMemory)?;
+        let tos = if way.hides_tos { 0 } else { plain.tos };
+        let total_len = u16::try_from(plan.total_len).map_err(|_| Discard::TxTooBig)?;
+        let (net, outer) = (self.dev.port().net(), &way.template);
+        let ident = way.ident(|n| route::reserve_idents(net, outer.src(), outer.dst(), ESP, n));
+        outer
+            .write(packet.bytes_mut(), tos, total_len, ident, df)
+            .map_err(|_| Discard::TxBadBundle)?;
+        let esp = way.esp().ok_or(Discard::TxBadBundle)?;
+        esp.seal(
+            &way.sa,
+            seq,
+            &mut packet,
+            ipv4::HEADER_LEN,
+            way.next_header,
+            plan.tailroom,
+        )?;
+        self.send_off(way, packet)
+    }
+
+    /// The next number of an SA for a packet that will have `len` bytes behind it, as on the long way.
+    fn number(&self, sa: &Arc<Sa>, len: usize, now: u64) -> Result<u64, Discard> {
+        let (seq, limit) = sa.send(len, now);
+        if let Some(limit) = limit {
+            self.ns.report(sa, limit);
+        }
+        seq
+    }
+
+    /// Sends the outer packet by the way's route.
+    fn send_off(&self, way: &Way, mut packet: Packet) -> Result<usize, Discard> {
+        let len = packet.len();
+        let (src, dst) = (way.template.src(), way.template.dst());
+        klips_debug!(
+            self.ns,
+            Xmit,
+            "emit: {src} -> {dst} proto {ESP} length {len}"
+        );
+        packet.set_transport_offset(ipv4::HEADER_LEN);
+        packet.scrub_outbound();
+        packet.set_protocol(0x0800);
+        let routed = packet.by_route(&way.route, self.guard);
+        let sent = routed.local_out(self.dev.port().net());
+        sent.map_err(|_| Discard::TxRefused)?;
+        Ok(len)
+    }
+
+    /// Remembers the way of a packet that takes the long one, if later packets of its flow may take the short one. `epoch`
+    /// began before anything was looked up for it.
+    pub(super) fn learn(&self, plain: &Plain, epoch: u64, flow: &Flow, decision: &Decision<'_>) {
+        if !self.ns.flows.has_place(&plain.id, self.guard) {
+            return;
+        }
+        if let Some(found) = self.find_way(flow, decision) {
+            self.ns.flows.remember(plain.id, epoch, found);
+        }
+    }
+
+    /// The way of a flow, if it is one of those that the short way can take.
+    fn find_way(&self, flow: &Flow, decision: &Decision<'_>) -> Option<Found> {
+        let (bundle, by) = self.bundle_of(flow, decision)?;
+        let [tunnel, sa] = bundle.as_slice() else {
+            return None;
+        };
+        let (IpAddr::V4(src), IpAddr::V4(dst)) = (tunnel.fixed.src, tunnel.fixed.said.dst) else {
+            return None;
+        };
+        let simple = matches!(tunnel.fixed.xform, Xform::Ipip)
+            && matches!(&sa.fixed.xform, Xform::Esp(esp) if !esp.is_async())
+            && udp::marker_len(sa).is_none();
+        if !simple || matches!(by, By::Eroute(_)) && self.leads_on(src.into(), dst.into()) {
+            return None;
+        }
+        let hides_tos = self.ns.sysctl.hide_tos();
+        let tos = if hides_tos { 0 } else { flow.tos };
+        let port = self.phys.port();
+        let route = route::Route::v4(self.dev.port().net(), src, dst, tos, ESP, port).ok()?;
+        route.leads_to(port).then(|| Found {
+            by,
+            tunnel: (*tunnel).clone(),
+            sa: (*sa).clone(),
+            template: Template::new(src, dst, OUTER_TTL, ESP),
+            next_header: if flow.src.is_ipv4() { 4 } else { 41 },
+            hides_tos,
+            route,
+        })
+    }
+
+    fn bundle_of<'a>(
+        &'a self,
+        flow: &Flow,
+        decision: &'a Decision<'_>,
+    ) -> Option<(Bundle<'a>, By)> {
+        match decision {
+            Decision::Eroute(eroute) => {
+                let Verdict::Protect(said) = Verdict::from(eroute.spec.said) else {
+                    return None;
+                };
+                let sa = self.ns.sadb.get(&said, self.guard)?;
+                let bundle = Sadb::bundle(sa, self.guard)?;
+                Some((bundle, By::Eroute(Arc::clone(eroute))))
+            }
+            Decision::Policy(policy) => {
+                let bundle = self.bundle_by(policy, flow)?;
+                Some((bundle, By::Policy(Arc::clone(policy))))
+            }
+            Decision::Bypass => None,
+        }
+    }
+
+    /// Whether ESP packets between these addresses have an eroute of their own that leads on.
+    fn leads_on(&self, src: IpAddr, dst: IpAddr) -> bool {
+        let key = Key::host_to_host(src, dst, ESP);
+        let eroute = self.ns.eroutes.lookup(&key, self.guard);
+        let verdict = eroute.map(|eroute| Verdict::from(eroute.spec.said));
+        matches!(verdict, Some(Verdict::Protect(Said { dst: end, .. })) if end != dst)
+    }
+}
