@@ -3,7 +3,7 @@
 
 import dataclasses
 
-from driver.plan import BEST, OURS, PLAIN, REFERENCE, WIREGUARD, Window
+from driver.plan import BEST, EROUTES, OURS, PLAIN, REFERENCE, WIREGUARD, Window
 
 
 class Figures:
@@ -14,7 +14,7 @@ class Figures:
 
     def methods(self):
         """Those that were measured, in order."""
-        return list(dict.fromkeys(window.method for window in self.readings))
+        return list(dict.fromkeys(window.method for window in self.readings if window.kind != "load"))
 
     def per(self, window, name="insn"):
         """For each packet, or each byte of TCP."""
@@ -52,6 +52,22 @@ class Figures:
         return found[0] if found else None
 
 
+    def growth(self, method, kind):
+        """What it takes above plain forwarding with the most eroutes, by what it takes with one."""
+        least, most = (self.over(Window(method, kind, 64, str(count))) for count in (EROUTES[0], EROUTES[-1]))
+        return by(most, least)
+
+    def load_ns(self, what):
+        """How long the addition of an entry takes, if an instruction takes a nanosecond."""
+        found = [reading.per("ns") for window, reading in self.readings.items() if (window.method, window.kind) == (what, "load")]
+        return found[0] if found else None
+
+    def setting_up(self, sa, entry):
+        """The same of an SA and of an eroute or policy."""
+        sa, entry = self.load_ns(sa), self.load_ns(entry)
+        return None if sa is None or entry is None else sa + entry
+
+
 def minus(left, right):
     """The difference, if both are known."""
     return None if left is None or right is None else left - right
@@ -69,8 +85,8 @@ class Target:
     what: str
     aim: float
     measured: float | None
-    beside: str = ""
-    more: bool = False		# is better
+    beside: float | None = None     # of XFRM
+    more: bool = False              # is better
 
     def met(self):
         """In a word."""
@@ -93,4 +109,9 @@ def targets(figures):
         Target("TCP, instructions per byte, by WireGuard's", 0.45, by(tcp, figures.tcp(WIREGUARD))),
         Target("locked operations per packet above plain, 64 bytes", 10, single(64, "locked")),
         Target("data cache lines per packet above plain, 64 bytes", 80, single(64, "lines")),
+        *(Target(f"above plain with 100,000 eroutes, by one eroute: {text}", 1.10, figures.growth(OURS, kind),
+                 figures.growth(REFERENCE, kind))
+          for kind, text in (("single", "one flow"), ("spread", "another flow each time"))),
+        Target("SA and eroute by PF_KEY a second, by XFRM's", 1, by(figures.setting_up("xfrm-sa", "xfrm-out"),
+                                                                   figures.setting_up("klips-sa", "klips-eroute")), more=True),
     ]

@@ -52,7 +52,7 @@ def in_parallel(cpus):
 class Machine:
     """One boot of the guest."""
 
-    def __init__(self, kernel, build, cpus=1, memory="2G"):
+    def __init__(self, kernel, build, cpus=1, memory="4G"):
         self.kernel, self.build, self.cpus, self.memory = kernel, pathlib.Path(build), cpus, memory
 
     def command(self):

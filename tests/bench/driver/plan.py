@@ -9,16 +9,19 @@ METHODS = (PLAIN, "xfrm-null", *(f"xfrm-{suite}" for suite in SUITES), BEST, WIR
            *(f"klips-{suite}" for suite in SUITES))
 QUICK_METHODS = (PLAIN, REFERENCE, BEST, WIREGUARD, OURS)
 SIZES = (64, 1400)
-TCP_KIB, QUICK_TCP_KIB = 8192, 4096
-
+EROUTES = (1, 1000, 100_000)
+SAS, TUNNELS = 100_000, 10_000
+# What an eroute of KLIPS is to XFRM: the first kind is measured while it is added, at gwA.
+ENTRIES = {PLAIN: (), REFERENCE: ("xfrm-out", "xfrm-fwd"), OURS: ("klips-eroute",)}
 # What the meter looks at, as in meter/marker.h.
 COUNT, MEMORY, PROFILE = 1, 2, 3
-
+TCP_KIB, QUICK_TCP_KIB = 8192, 4096
 
 @dataclasses.dataclass(frozen=True)
 class Window:
     """What is measured at once. The variant is "", "gro" (the gateways merge what comes by the wire), "encap" (packets
-    end before the second gateway has looked at them), or a number of eroutes."""
+    end before the second gateway has looked at them), or a number of eroutes. Of the kind "load" the method is what is
+    put into tables, the size how much of it."""
 
     method: str
     kind: str
@@ -44,6 +47,11 @@ class Plan:
             words.append(f"{len(self.windows)}:{window.kind}:{window.size}")
             self.windows.append(window)
         self.line(f"measure {options} {' '.join(words)}")
+
+    def load(self, what, count, options, level=COUNT):
+        """Has the filling of a table measured."""
+        self.line(f"fill {what} {options} {len(self.windows)} {level}")
+        self.windows.append(Window(what, "load", count))
 
     def job(self):
         """The guest's shell script."""
@@ -86,6 +94,32 @@ def add_half(plan, method, sizes, count):
     plan.line("pass_at_gwb")
 
 
+def add_eroutes(plan, method, first, last):
+    """Eroutes, or policies, with the numbers from `first` up to `last`."""
+    for gateway in ("gwA", "gwB"):
+        for what in ENTRIES[method]:
+            if gateway == "gwA" and what == ENTRIES[method][0] and last == EROUTES[-1]:
+                plan.load(what, last - first, f"{gateway} {first} {last - first}")
+            else:
+                plan.line(f"fill {what} {gateway} {first} {last - first}")
+
+
+def add_scale(plan, count):
+    """More and more eroutes: one flow, and a flow for each packet as long as there are eroutes."""
+    for method in ENTRIES:
+        plan.line(f"method {method}")
+        for first, last in zip((0, *EROUTES), EROUTES, strict=False):
+            add_eroutes(plan, method, first, last)
+            plan.measure(windows(method, ["single", "spread"], SIZES[:1], str(last)), f"-f {last} -n {count}")
+        plan.line("unmethod")
+
+
+def add_loads(plan):
+    """SAs, in tables that nobody empties again: the last thing that a guest does."""
+    for what, first, count in (("klips-sa", 0, SAS), ("klips-tunnel", SAS, TUNNELS), ("xfrm-sa", 0, SAS)):
+        plan.load(what, count, f"gwA {first} {count}")
+
+
 def quick(methods=QUICK_METHODS, count=256):
     """What tells in a minute whether a change was for the better."""
     plan = Plan()
@@ -108,15 +142,30 @@ def complete(methods=METHODS, count=512):
         add_half(plan, method, SIZES, count)
         add_tcp(plan, method, TCP_KIB)
         plan.line("unmethod")
+    if methods == METHODS:
+        add_scale(plan, count)
+        add_loads(plan)
+    return plan
+
+
+def scale(methods=None, count=512):
+    """Tables that grow."""
+    plan = Plan()
+    add_scale(plan, count)
+    add_loads(plan)
     return plan
 
 
 def profile(methods=(PLAIN, REFERENCE, OURS), sizes=SIZES, count=512):
-    """Where the instructions of single packets are."""
+    """Where the instructions are of single packets, and of what fills tables."""
     plan = Plan()
     for method in methods:
         plan.line(f"method {method}")
         add_packets(plan, method, sizes, count, PROFILE)
+        for what in ENTRIES.get(method, ())[:1]:
+            plan.load(what, 2000, "gwA 0 2000", PROFILE)
         plan.line("unmethod")
+    for what in ("klips-sa", "xfrm-sa"):
+        plan.load(what, 2000, "gwA 0 2000", PROFILE)
     plan.line("hand_over_symbols")
     return plan

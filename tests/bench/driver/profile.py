@@ -3,11 +3,22 @@
 
 import bisect
 import collections
+import re
+import shutil
+import subprocess
 
 from driver.plan import PLAIN
 from driver.readings import lines_of
 
 USER = "(user space)"
+
+
+def readable(names):
+    """The same names; those of Rust as they were written, without the numbers of crates."""
+    if not shutil.which("c++filt"):
+        return names
+    found = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
+    return [re.sub(r"\[[0-9a-f]{12,}\]", "", name) for name in found.splitlines()]
 
 
 class Symbols:
@@ -20,7 +31,7 @@ class Symbols:
             found.append((int(address, 16), name + (" " + module[0] if module else "")))
         found.sort()
         self.addresses = [address for address, _ in found]
-        self.names = [name for _, name in found]
+        self.names = readable([name for _, name in found])
 
     def name(self, address):
         """The function that has this address."""
@@ -53,7 +64,8 @@ def tell(profiles, top):
                       if (other.method, other.size) == (PLAIN, window.size)), {})
         rows = sorted(((insns - plain.get(name, (0, 0))[0], insns, locked - plain.get(name, (0, 0))[1], name)
                        for name, (insns, locked) in functions.items()), reverse=True)
-        lines += ["", f"{window.method}, {window.size} bytes: per packet",
+        what = f"{window.size} of them: each" if window.kind == "load" else f"{window.size} bytes: per packet"
+        lines += ["", f"{window.method}, {what}",
                   f"{'above plain':>11} {'insns':>9} {'locked':>7}  function"]
         lines += [f"{above:11.1f} {insns:9.1f} {locked:7.2f}  {name}" for above, insns, locked, name in rows[:top]]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 """Tables of figures, in Markdown that reads well in a terminal."""
 
 from driver.figures import targets
-from driver.plan import BEST, PLAIN, SIZES, WIREGUARD, Window
+from driver.plan import BEST, ENTRIES, EROUTES, PLAIN, SIZES, WIREGUARD, Window
 
 
 def number(value, digits=0):
@@ -28,7 +28,7 @@ def markdown(title, header, rows):
 def target_table(figures):
     """What was aimed at."""
     rows = [[target.what, ("≥ " if target.more else "≤ ") + number(target.aim, 2), number(target.measured, 2),
-             target.met(), target.beside or "-"] for target in targets(figures) if target.measured is not None]
+             target.met(), number(target.beside, 2)] for target in targets(figures) if target.measured is not None]
     return markdown("Targets", ["", "target", "measured", "", "XFRM's"], rows)
 
 
@@ -99,7 +99,29 @@ def tcp_table(figures):
                     ["method", "GRO off", "GRO on", "by XFRM's best", "by WireGuard"], rows)
 
 
+def scale_table(figures):
+    """More and more eroutes."""
+    kinds = {"single": "one flow", "spread": "another flow each time"}
+    rows = [[f"{method}, {text}"] + [number(figures.over(Window(method, kind, 64, str(count)))) for count in EROUTES] +
+            [number(figures.growth(method, kind), 3)]
+            for method in ENTRIES if method != PLAIN for kind, text in kinds.items()]
+    return markdown("Eroutes and policies, 64 bytes, instructions above plain",
+                    ["method"] + [number(count) for count in EROUTES] + ["growth"], rows)
+
+
+def load_table(figures):
+    """How fast tables are filled."""
+    names = {"klips-sa": "KLIPS: an ESP SA", "klips-tunnel": "KLIPS: an IPIP SA, an ESP SA, grouped",
+             "klips-eroute": "KLIPS: an eroute", "xfrm-sa": "XFRM: an ESP SA, tunnel mode", "xfrm-out": "XFRM: a policy"}
+    rows = []
+    for what, name in names.items():
+        ns = figures.load_ns(what)
+        rows.append([name, number(ns), number(1e9 / ns if ns else None)])
+    return markdown("Filling tables, request and answer", ["", "ns at 1 ns an instruction", "a second"], rows)
+
+
 def all_tables(figures):
     """Every table that has something in it."""
-    makers = (target_table, packet_table, memory_table, half_table, burst_table, tcp_table)
+    makers = (target_table, packet_table, memory_table, half_table, burst_table, tcp_table, scale_table,
+              load_table)
     return "\n".join(table for table in (make(figures) for make in makers) if table)

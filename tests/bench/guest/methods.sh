@@ -8,6 +8,9 @@ A=192.0.2.1
 B=192.0.2.2
 NET_A=10.1.0.0/24
 NET_B=10.2.0.0/24
+# What `load` makes eroutes and policies for, and that with NET_B.
+MANY=10.64.0.0/10
+ALL_B=10.0.0.0/8
 
 # key BYTES: as good as any, and the same in every run
 key() {
@@ -29,13 +32,13 @@ unmethod() {
 
 set_up_plain() {
 	ip -n gwA route add $NET_B via $B dev wan
-	ip -n gwA route add 10.64.0.0/10 via $B dev wan
+	ip -n gwA route add $MANY via $B dev wan
 	ip -n gwB route add $NET_A via $A dev wan
 }
 
 take_down_plain() {
 	ip -n gwA route del $NET_B
-	ip -n gwA route del 10.64.0.0/10
+	ip -n gwA route del $MANY
 	ip -n gwB route del $NET_A
 }
 
@@ -81,7 +84,7 @@ set_up_xfrm() {
 		xfrm_states "$1"
 		xfrm_policies $proto $NET_A $NET_B $A $B
 		echo "route add $NET_B via $B dev wan"
-		echo "route add 10.64.0.0/10 via $B dev wan"
+		echo "route add $MANY via $B dev wan"
 	} | in_batch gwA
 	{
 		xfrm_states "$1"
@@ -91,7 +94,7 @@ set_up_xfrm() {
 }
 
 take_down_xfrm() {
-	printf 'xfrm policy flush\nxfrm state flush\nroute del %s\nroute del 10.64.0.0/10\n' $NET_B | in_batch gwA
+	printf 'xfrm policy flush\nxfrm state flush\nroute del %s\nroute del %s\n' $NET_B $MANY | in_batch gwA
 	printf 'xfrm policy flush\nxfrm state flush\nroute del %s\n' $NET_A | in_batch gwB
 	if [ "$1" = best ]; then
 		feature wan gro off
@@ -141,25 +144,31 @@ klips_sas() {
 	echo "ipsec spigrp --said tun0x$5@$4 ${1}0x$5@$4"
 }
 
-# klips_gateway NAMESPACE SUITE LOCAL REMOTE LOCAL-NET REMOTE-NET SPI-OUT SPI-IN
+# klips_gateway NAMESPACE SUITE LOCAL REMOTE SPI-OUT SPI-IN LOCAL-NET LOCAL-ALL REMOTE-ALL REMOTE-NET...
 klips_gateway() {
-	local proto=esp
+	local gateway=$1 proto=esp net
 	[ "$2" != ah_sha256 ] || proto=ah
 	{
 		echo set -e
 		echo ipsec tncfg --attach --virtual ipsec0 --physical wan
-		klips_sas $proto "$2" "$3" "$4" "$7"
-		klips_sas $proto "$2" "$4" "$3" "$8"
-		echo "ipsec eroute --addin --eraf inet --src $6 --dst $5 --said tun0x$8@$3"
-		echo "ipsec eroute --add --eraf inet --src $5 --dst $6 --said tun0x$7@$4"
-		printf 'printf "link set ipsec0 up\\nroute add %s dev ipsec0\\n" | /usr/sbin/ip -batch -\n' "$6"
+		klips_sas $proto "$2" "$3" "$4" "$5"
+		klips_sas $proto "$2" "$4" "$3" "$6"
+		echo "ipsec eroute --addin --eraf inet --src $9 --dst $8 --said tun0x$6@$3"
+		echo "ipsec eroute --add --eraf inet --src $7 --dst ${10} --said tun0x$5@$4"
 	} >/tmp/gateway
-	within "$1" sh /tmp/gateway || give_up "KLIPS at $1 is not set up"
+	within "$gateway" sh /tmp/gateway || give_up "KLIPS at $gateway is not set up"
+	shift 9
+	{
+		echo link set ipsec0 up
+		for net; do
+			echo "route add $net dev ipsec0"
+		done
+	} | in_batch "$gateway"
 }
 
 set_up_klips() {
-	klips_gateway gwA "$1" $A $B $NET_A $NET_B 1001 1002
-	klips_gateway gwB "$1" $B $A $NET_B $NET_A 1002 1001
+	klips_gateway gwA "$1" $A $B 1001 1002 $NET_A $NET_A $ALL_B $NET_B $MANY
+	klips_gateway gwB "$1" $B $A 1002 1001 $NET_B $ALL_B $NET_A $NET_A
 }
 
 take_down_klips() {

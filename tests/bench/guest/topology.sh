@@ -105,6 +105,11 @@ measure() {
 	traffic "$@" || give_up "traffic $* ended with $?"
 }
 
+# fill WHAT GATEWAY FIRST COUNT [WINDOW [LEVEL]]: entries of tables, see load.c
+fill() {
+	load "$@" || give_up "load $* ended with $?"
+}
+
 # For profiles: the kernel's functions with their addresses.
 hand_over_symbols() {
 	awk '$2 ~ /^[tTwW]$/ { print "symbol", $1, $3, $4 }' /proc/kallsyms

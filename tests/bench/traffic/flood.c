@@ -100,5 +100,5 @@ void flood_window(const struct window *window, const struct options *options)
 		free(flow->payloads);
 		pair_close(&flow->pair);
 	}
-	report(window, &sum);
+	report(window->number, &sum);
 }

@@ -129,7 +129,7 @@ void tcp_window(const struct window *window)
 	pthread_join(thread, NULL);
 	tally.got = stream.window;
 	tally.damaged = stream.damaged;
-	report(window, &tally);
+	report(window->number, &tally);
 	close(stream.sending);
 	close(stream.accepted);
 	close(stream.listening);

@@ -5,11 +5,7 @@
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "../meter/marker.h"
+#include "common.h"
 
 #define SIDE_A	"hostA"
 #define SIDE_B	"hostB"
@@ -33,18 +29,6 @@ struct options {
 	int flows;		/* destinations that packets are spread over */
 	int cpus;		/* processors that send at the same time */
 };
-
-struct tally {
-	long sent, got, damaged, late;
-	uint64_t cycles, ns;
-};
-
-void die(const char *what);
-void enter(const char *side);
-void mark(enum marker_kind kind, uint32_t argument);
-uint64_t cycles(void);
-uint64_t nanoseconds(void);
-void report(const struct window *window, const struct tally *tally);
 
 static inline void mark_packet(void)
 {
