@@ -17,6 +17,7 @@ use crate::{
                 Description, Device, Driver, KillList, Links, Name, NewDevice, Port, PortRef, Rtnl,
                 Stats, Wishes,
             },
+            netfilter::Interception,
             notifier::Event,
             skbuff::Skb,
             sock,
@@ -68,6 +69,8 @@ pub(crate) struct IpsecDev {
     wanted: Pin<KBox<BhLock<Option<Name>>>>,
     /// MTU of the physical device when it was attached; 0 if detached. For the listing alone: packets go by the present one.
     remembered_mtu: AtomicU32,
+    /// It takes ESP off its physical device, as long as it is attached.
+    interception: Pin<KBox<BhLock<Option<Interception<Self>>>>>,
     /// It takes what leaves by its physical device and a policy is for. Ends with being detached for good.
     catches: AtomicBool,
     stats: DeviceStats,
@@ -82,6 +85,7 @@ impl IpsecDev {
             attached: Rcu::empty(),
             wanted: KBox::pin_init(BhLock::new(None), GFP_KERNEL)?,
             remembered_mtu: AtomicU32::new(0),
+            interception: KBox::pin_init(BhLock::new(None), GFP_KERNEL)?,
             catches: AtomicBool::new(false),
             stats: DeviceStats::new()?,
         })
@@ -157,6 +161,7 @@ pub(crate) fn name_of(n: u32) -> Result<CString> {
 /// their references to go. Under RTNL.
 pub(crate) fn give_up(dev: &Device<IpsecDev>, list: &mut KillList) {
     let data = dev.data();
+    drop(data.interception.with(Option::take));
     data.attached.publish(None, &data.ns.yard);
     data.ns.devices.forget(dev);
     dev.unregister(list);
@@ -209,11 +214,13 @@ pub(crate) fn attach(
     let headroom = HEADROOM.saturating_add(u16::try_from(phys.link_reserve()).unwrap_or(0));
     let prepared = Rcu::prepare(Attachment(phys.hold()))?;
     data.ns.watch(rtnl, dev.port().net(), catches)?;
+    let interception = Interception::new(dev, &phys)?;
     dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), headroom)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
     data.wanted.with(|wanted| *wanted = Some(name));
     data.catches.store(catches, Ordering::Relaxed);
     data.attached.publish(Some(prepared), &data.ns.yard);
+    data.interception.with(|place| *place = Some(interception));
     Ok(())
 }
 
@@ -233,6 +240,7 @@ pub(crate) fn detach(dev: &Device<IpsecDev>, rtnl: &Rtnl) -> Result {
 /// Gives the physical device up.
 fn part(dev: &Device<IpsecDev>, rtnl: &Rtnl) {
     let data = dev.data();
+    drop(data.interception.with(Option::take));
     data.attached.publish(None, &data.ns.yard);
     data.remembered_mtu.store(0, Ordering::Relaxed);
     dev.abandon(rtnl);

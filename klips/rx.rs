@@ -6,10 +6,12 @@
 //! stack as it came. What is ours is delivered, or freed under exactly one reason.
 
 mod alone;
+mod early;
 mod entry;
 mod later;
 mod policy;
 
+pub(crate) use early::arrival;
 pub(crate) use entry::{Ah, Esp};
 pub(crate) use policy::inward;
 
@@ -17,10 +19,13 @@ use crate::{
     device::IpsecDev,
     error::Discard,
     instance::Instance,
-    kapi::net::{
-        dev::Device,
-        proto::Carrier,
-        skbuff::{Packet, Skb},
+    kapi::{
+        net::{
+            dev::Device,
+            proto::Carrier,
+            skbuff::{Packet, Skb},
+        },
+        time,
     },
     sadb::{sa::Sa, MAX_GROUP, SMALL_REFS},
     sysctl::klips_debug,
@@ -58,13 +63,16 @@ const COMP: u8 = 108;
 /// Takes a packet that is ours.
 fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) {
     let dev = skb.device().and_then(|port| ns.device_behind(port, guard));
-    let Some(dev) = dev else {
-        ns.discard(None, Discard::RxNoDevice);
-        return;
-    };
-    dev.data().stats().arrived();
-    let inbound = Inbound { ns, dev, guard };
-    inbound.conclude(sa, inbound.run(sa, skb, carrier));
+    match dev {
+        Some(dev) => {
+            let by = skb.device().map(arrival);
+            let inbound = Inbound::new(dev, guard);
+            if inbound.take(sa, skb, carrier) && carrier == Carrier::Ip {
+                by.inspect(|by| sa.arrived(*by));
+            }
+        }
+        None => ns.discard(None, Discard::RxNoDevice),
+    }
 }
 
 /// Where a packet is on its way in.
@@ -96,9 +104,29 @@ struct Inbound<'g> {
     ns: &'g Instance,
     dev: &'g Device<IpsecDev>,
     guard: &'g Guard,
+    /// Seconds of uptime.
+    now: u64,
 }
 
 impl<'g> Inbound<'g> {
+    fn new(dev: &'g Device<IpsecDev>, guard: &'g Guard) -> Self {
+        Self {
+            ns: dev.data().instance(),
+            dev,
+            guard,
+            now: time::uptime_secs(),
+        }
+    }
+
+    /// Takes a packet that came by `sa`. Whether it was good, as far as is known yet.
+    fn take(&self, sa: &'g Arc<Sa>, skb: Skb, carrier: Carrier) -> bool {
+        self.dev.data().stats().arrived();
+        let done = self.run(sa, skb, carrier);
+        let good = matches!(done, Ok(Some(_)));
+        self.conclude(sa, done);
+        good
+    }
+
     /// Counts what became of a packet that came by `sa`; `None`: a cipher has it.
     fn conclude(&self, sa: &Sa, done: Result<Option<usize>, Discard>) {
         match done {
@@ -124,7 +152,7 @@ impl<'g> Inbound<'g> {
             // A larval SA does not know yet how its packets come.
             return Err(Discard::RxSaNotMature);
         }
-        if self.checks_policy() && sa.prev().is_some() {
+        if self.checks_policy() && sa.is_inner() {
             // The group begins further out: its outer protection is missing.
             return Err(Discard::RxChainMismatch);
         }
@@ -133,7 +161,7 @@ impl<'g> Inbound<'g> {
             Carrier::Udp => Some(udp::decap(&mut packet)?),
         };
         self.check_encapsulation(sa, ports.is_some())?;
-        self.walk(sa, packet, 0, ports, Path::new())
+        self.walk(sa, packet, 0, ports, &mut Path::new())
     }
 
     /// Takes the packet through `sa` and those inside of it, from this depth on.
@@ -143,7 +171,7 @@ impl<'g> Inbound<'g> {
         mut packet: Packet,
         from: usize,
         ports: Option<Ports>,
-        mut path: Path,
+        path: &mut Path,
     ) -> Result<Option<usize>, Discard> {
         for depth in from..MAX_GROUP {
             let view = ip::parse(packet.bytes(), Walk::Find).map_err(|_| Discard::RxTruncated)?;
@@ -156,17 +184,17 @@ impl<'g> Inbound<'g> {
                 ports,
             };
             let next_header = match sa.fixed.xform.waits() {
-                None => open(sa, &at, &mut packet),
-                Some(esp) => match self.submit(esp, sa, &at, &path, packet)? {
+                None => self.open(sa, &at, &mut packet),
+                Some(esp) => match self.submit(esp, sa, &at, path, packet)? {
                     None => return Ok(None),
                     Some((back, opened)) => {
                         packet = back;
-                        opened
+                        opened.inspect(|_| self.account(sa, packet.len()))
                     }
                 },
             }
             .inspect_err(|why| blame(sa, *why))?;
-            match self.onward(sa, &at, &mut path, next_header, packet)? {
+            match self.onward(sa, &at, path, next_header, packet)? {
                 Onward::Nested(inner, rest) => (sa, packet) = (inner, rest),
                 Onward::Delivered(len) => return Ok(Some(len)),
             }
@@ -174,7 +202,7 @@ impl<'g> Inbound<'g> {
         Err(Discard::RxTooDeep)
     }
 
-    /// Accounts for a packet that `sa` has opened, and sees what was inside.
+    /// Sees what was inside of a packet that `sa` has opened and accounted for.
     fn onward(
         &self,
         sa: &'g Arc<Sa>,
@@ -183,7 +211,6 @@ impl<'g> Inbound<'g> {
         next_header: u8,
         mut packet: Packet,
     ) -> Result<Onward<'g>, Discard> {
-        self.account(sa, packet.len());
         if let Some(ports) = at.ports {
             self.follow_peer(sa, ports);
         }
@@ -249,7 +276,7 @@ impl<'g> Inbound<'g> {
             return Err(Discard::RxSaNotMature);
         }
         self.check_source(sa, &view.src)?;
-        let (admitted, limit) = sa.begin_receive(shown);
+        let (admitted, limit) = sa.begin_receive(shown, self.now);
         if let Some(limit) = limit {
             self.ns.report(sa, limit);
         }
@@ -266,9 +293,39 @@ impl<'g> Inbound<'g> {
     }
 
     fn account(&self, sa: &Arc<Sa>, len: usize) {
-        if let Some(limit) = sa.end_receive(len) {
+        if let Some(limit) = sa.end_receive(len, self.now) {
             self.ns.report(sa, limit);
         }
+    }
+
+    /// Verifies and decrypts the packet, and accounts for it. Returns the protocol of what was inside.
+    fn open(&self, sa: &Arc<Sa>, at: &Progress, packet: &mut Packet) -> Result<u8, Discard> {
+        let commit = || at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
+        let high = high_half(at.seq.unwrap_or(0));
+        let next_header = match &sa.fixed.xform {
+            Xform::Esp(esp) => {
+                esp.check_len(at.view.payload_len())?;
+                let opened =
+                    esp.decap(sa, packet, &at.view, high, |len| self.commit(sa, at, len))?;
+                return Ok(note_padding(sa, &opened));
+            }
+            Xform::Ah(ah) => ah.decap(packet, &at.view, high, commit)?,
+            Xform::Comp(comp) => comp.decap(packet, &at.view)?,
+            Xform::None | Xform::Ipip => return Err(Discard::RxSaNotMature),
+        };
+        self.account(sa, packet.len());
+        Ok(next_header)
+    }
+
+    /// Records an authentic packet of ESP; with `len`, the length that it has now, accounts for it too.
+    fn commit(&self, sa: &Arc<Sa>, at: &Progress, len: Option<usize>) -> Result<(), Discard> {
+        let (Some(seq), Some(len)) = (at.seq, len) else {
+            return at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
+        };
+        if let Some(limit) = sa.receive(seq, len, self.now)? {
+            self.ns.report(sa, limit);
+        }
+        Ok(())
     }
 
     /// The SA of the group's next header inside the one just opened, a header of `proto`.
@@ -310,17 +367,15 @@ impl<'g> Inbound<'g> {
             return Err(Discard::RxTunnelNotLast);
         }
         self.check_source(tunnel, &outer.src)?;
-        let (admitted, limit) = tunnel.begin_receive(None);
-        if let Some(limit) = limit {
-            self.ns.report(tunnel, limit);
-        }
-        admitted?;
         let inner = ipip::decap(packet, outer.header_len, next_header, outer.tos)?;
         if self.checks_policy() && !self.allows(tunnel, &inner.flow.src, &inner.flow.dst) {
             return Err(Discard::RxInnerMismatch);
         }
-        self.account(tunnel, packet.len());
-        Ok(inner)
+        let (admitted, limit) = tunnel.receive_unnumbered(packet.len(), self.now);
+        if let Some(limit) = limit {
+            self.ns.report(tunnel, limit);
+        }
+        admitted.map(|()| inner)
     }
 
     /// Delivers a packet that came in transport mode, whose own IP header is `view`.
@@ -365,22 +420,6 @@ impl<'g> Inbound<'g> {
             .policy
             .read(self.guard)
             .is_none_or(|policy| policy.allows(src, dst))
-    }
-}
-
-/// Verifies and decrypts the packet. Returns the protocol of what was inside.
-fn open(sa: &Sa, at: &Progress, packet: &mut Packet) -> Result<u8, Discard> {
-    let commit = || at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
-    let high = high_half(at.seq.unwrap_or(0));
-    match &sa.fixed.xform {
-        Xform::Esp(esp) => {
-            esp.check_len(at.view.payload_len())?;
-            let opened = esp.decap(packet, &at.view, high, commit)?;
-            Ok(note_padding(sa, &opened))
-        }
-        Xform::Ah(ah) => ah.decap(packet, &at.view, high, commit),
-        Xform::Comp(comp) => comp.decap(packet, &at.view),
-        Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
     }
 }
 

@@ -211,6 +211,17 @@ impl Spd {
     }
 }
 
+impl Spd {
+    /// Whether there are policies for packets of a family that come in. Any context.
+    #[inline]
+    pub(crate) fn judges_inward(&self, family: Family, guard: &Guard) -> bool {
+        [Direction::In, Direction::Forward].iter().any(|direction| {
+            let shapes = self.shapes.get(place(*direction, family));
+            shapes.is_some_and(|shapes| shapes.read(guard).is_some())
+        })
+    }
+}
+
 /// Makes an empty table. Process context.
 pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Spd, SpdWriter)> {
     let (map, writer) = new_map(yard.clone())?;

@@ -6,6 +6,7 @@
 
 #include "helpers/branch.c"
 #include "helpers/crypto.c"
+#include "helpers/early.c"
 #include "helpers/layout.c"
 #include "helpers/netdevice.c"
 #include "helpers/netns.c"

@@ -11,6 +11,7 @@
 #include <crypto/hash.h>
 #include <linux/jump_label.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
@@ -132,6 +133,10 @@ void klips_skb_set_protocol(struct sk_buff *skb, u16 protocol);
 struct net_device *klips_skb_dev(const struct sk_buff *skb);
 int klips_skb_ll_reserve(const struct sk_buff *skb);
 void klips_skb_scrub_outbound(struct sk_buff *skb);
+bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside);
+void klips_skb_take_early(struct sk_buff *skb);
+void klips_free_hook_later(struct nf_hook_ops *ops);
+u32 klips_rt_genid(const struct net *net);
 bool klips_skb_was_decrypted(const struct sk_buff *skb);
 bool klips_skb_has_route(const struct sk_buff *skb);
 bool klips_skb_is_settled(const struct sk_buff *skb, bool is_ipv6);

@@ -36,11 +36,7 @@ impl Resume for Opening {
     fn resume(self, packet: Packet, result: Result) {
         let guard = rcu::read_lock();
         let dev = self.lease.dev();
-        let inbound = Inbound {
-            ns: dev.data().instance(),
-            dev,
-            guard: &guard,
-        };
+        let inbound = Inbound::new(dev, &guard);
         if let Some(sa) = self.lease.sa() {
             let (at, path) = (&self.at, self.path);
             inbound.conclude(
@@ -98,10 +94,11 @@ impl<'g> Inbound<'g> {
         };
         let opened = finish(esp, sa, frame, at, &mut packet, result);
         let next_header = opened.inspect_err(|why| blame(sa, *why))?;
+        self.account(sa, packet.len());
         match self.onward(sa, at, &mut path, next_header, packet)? {
             Onward::Delivered(len) => Ok(Some(len)),
             Onward::Nested(inner, packet) => {
-                self.walk(inner, packet, at.depth.saturating_add(1), None, path)
+                self.walk(inner, packet, at.depth.saturating_add(1), None, &mut path)
             }
         }
     }
@@ -116,7 +113,7 @@ fn finish(
     packet: &mut Packet,
     result: Result,
 ) -> Result<u8, Discard> {
-    let commit = || at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
-    let opened = esp.opened(packet, &at.view, frame, result, commit)?;
+    let commit = |_| at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
+    let opened = esp.opened(sa, packet, &at.view, frame, result, commit)?;
     Ok(note_padding(sa, &opened))
 }

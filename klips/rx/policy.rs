@@ -15,6 +15,7 @@ use crate::{
 use core::net::IpAddr;
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
+    addr::Family,
     eroute::{Key, Verdict},
     path::{admit, admit_without_policy},
     pfkey::linux::Direction,
@@ -30,6 +31,9 @@ pub(crate) fn inward<'g>(
     packet: &[u8],
     guard: &'g Guard,
 ) -> Option<&'g Arc<Policy>> {
+    if !ns.spd.judges_inward(Family::of(&flow.dst), guard) {
+        return None;
+    }
     let key = spd::key(flow, packet);
     let lookup = |direction| ns.spd.lookup(direction, &key, guard);
     match (lookup(Direction::In), lookup(Direction::Forward)) {

@@ -18,7 +18,7 @@ use crate::{
 };
 use core::{
     net::IpAddr,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
 };
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
@@ -138,10 +138,14 @@ pub(crate) struct Sa {
     /// The SA before this one. Written under the namespace's mutex.
     #[pin]
     prev: BhLock<Option<Said>>,
+    /// There is one before this one.
+    is_inner: AtomicBool,
     /// When the database looks at it again, seconds of uptime; 0: not by itself. Written under the namespace's mutex.
     deadline: AtomicU64,
     /// Inbound policy (IPIP only).
     pub(crate) policy: Rcu<Policy>,
+    /// By which device its packets were last brought to this host by IPv4, and how routes stood then.
+    arrival: AtomicU64,
     /// The IV used last, for the listing; before the first packet, a random one.
     iv: [AtomicU64; 2],
     #[pin]
@@ -182,8 +186,10 @@ impl Sa {
                 heard_port: AtomicU16::new(0),
                 next: Rcu::empty(),
                 prev <- BhLock::new(None),
+                is_inner: AtomicBool::new(false),
                 deadline: AtomicU64::new(0),
                 policy: Rcu::empty(),
+                arrival: AtomicU64::new(0),
                 iv: halves(&iv).map(AtomicU64::new),
                 hot <- BhLock::new(hot),
             }),
@@ -293,6 +299,13 @@ impl Sa {
     /// Sets the SA before this one.
     pub(crate) fn set_prev(&self, said: Option<Said>) {
         self.prev.with(|prev| *prev = said);
+        self.is_inner.store(said.is_some(), Ordering::Release);
+    }
+
+    /// Whether there is an SA before this one in its group.
+    #[inline]
+    pub(crate) fn is_inner(&self) -> bool {
+        self.is_inner.load(Ordering::Acquire)
     }
 
     /// The deadline that the database noted; none afterwards.
@@ -330,6 +343,20 @@ impl Sa {
         });
         self.apply(limit);
         limit
+    }
+
+    /// Notes that a packet of this SA was brought by this `arrival` ([`crate::rx::arrival`]).
+    #[inline]
+    pub(crate) fn arrived(&self, arrival: u64) {
+        if self.arrival.load(Ordering::Relaxed) != arrival {
+            self.arrival.store(arrival, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the last packet of this SA that IPv4 brought came by this `arrival`.
+    #[inline]
+    pub(crate) fn arrives_by(&self, arrival: u64) -> bool {
+        self.arrival.load(Ordering::Relaxed) == arrival
     }
 
     /// Notes the IV of a packet.
@@ -429,16 +456,16 @@ impl Sa {
     }
 
     /// First check of a received packet: lifetimes, then the sequence number that it shows, if the protocol has one.
-    /// Changes nothing but error counters. Returns the whole number.
+    /// Changes nothing but error counters. Returns the whole number. `now` in seconds of uptime.
     #[inline]
     pub(crate) fn begin_receive(
         &self,
         seq: Option<u32>,
+        now: u64,
     ) -> (core::result::Result<Option<u64>, Discard>, Option<Limit>) {
         if !self.state().carries_traffic() {
             return (Err(Discard::RxSaNotMature), None);
         }
-        let now = time::uptime_secs();
         let (result, limit) = self.hot(|hot| match hot.life.check(now) {
             Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
             // A soft limit is reported once the packet has proved to be genuine, not before.
@@ -459,17 +486,53 @@ impl Sa {
         self.hot(|hot| Self::refuse(hot, |w| w.advance(seq)))
     }
 
-    /// Counts a genuine packet of `len` bytes after this SA's transform, and reports a soft limit.
+    /// [`Sa::commit_receive`], and what was inside of the packet was good: [`Sa::end_receive`].
     #[inline]
-    pub(crate) fn end_receive(&self, len: usize) -> Option<Limit> {
-        let now = time::uptime_secs();
+    pub(crate) fn receive(
+        &self,
+        seq: u64,
+        len: usize,
+        now: u64,
+    ) -> core::result::Result<Option<Limit>, Discard> {
         let limit = self.hot(|hot| {
-            let expiry = hot.life.check(now);
-            hot.life.count(len, now);
-            Self::soft(hot, expiry)
+            Self::refuse(hot, |w| w.advance(seq))?;
+            Ok(Self::count_received(hot, len, now))
+        })?;
+        self.apply(limit);
+        Ok(limit)
+    }
+
+    /// Both checks and the counting at once, for an SA whose protocol has no sequence numbers.
+    #[inline]
+    pub(crate) fn receive_unnumbered(
+        &self,
+        len: usize,
+        now: u64,
+    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
+        if !self.state().carries_traffic() {
+            return (Err(Discard::RxSaNotMature), None);
+        }
+        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
+            Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
+            _ => (Ok(()), Self::count_received(hot, len, now)),
         });
         self.apply(limit);
+        (result, limit)
+    }
+
+    /// Counts a genuine packet of `len` bytes after this SA's transform, and reports a soft limit.
+    #[inline]
+    pub(crate) fn end_receive(&self, len: usize, now: u64) -> Option<Limit> {
+        let limit = self.hot(|hot| Self::count_received(hot, len, now));
+        self.apply(limit);
         limit
+    }
+
+    #[inline]
+    fn count_received(hot: &mut Hot, len: usize, now: u64) -> Option<Limit> {
+        let expiry = hot.life.check(now);
+        hot.life.count(len, now);
+        Self::soft(hot, expiry)
     }
 
     fn refuse(

@@ -22,7 +22,7 @@ use crate::{
         net::skbuff::Packet,
     },
     sadb::sa::Sa,
-    xform::{high_half, low_half},
+    xform::{high_half, ipip::is_tunnelled, low_half},
 };
 use kernel::prelude::*;
 use klips_core::{
@@ -332,19 +332,21 @@ impl Esp {
 
     /// Verifies and decrypts the ESP packet and makes it an IP packet of what was inside.
     ///
-    /// `authenticated` runs between the two: after the ICV verified and before anything is believed.
+    /// `authentic` runs between the two, after the ICV verified and before anything is believed; it is told how long the
+    /// packet will be, if its trailer is good.
     pub(crate) fn decap(
         &self,
+        sa: &Sa,
         packet: &mut Packet,
         view: &IpView,
         high: u32,
-        authenticated: impl FnOnce() -> Result<(), Discard>,
+        authentic: impl FnOnce(Option<usize>) -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
         let mut frame = self.enclose(packet, view, high)?;
         let (assoc, text) = (frame.span.assoc, frame.span.text);
         let bytes = frame.bytes(packet);
         let result = self.aead.decrypt(bytes, assoc, text, &mut frame.iv);
-        self.opened(packet, view, &frame, result, authenticated)
+        self.opened(sa, packet, view, &frame, result, authentic)
     }
 
     /// What of a received ESP packet the cipher is to work on.
@@ -380,11 +382,12 @@ impl Esp {
     /// After the cipher: makes the packet an IP packet of what was inside, as [`Esp::decap`].
     pub(crate) fn opened(
         &self,
+        sa: &Sa,
         packet: &mut Packet,
         view: &IpView,
         frame: &Frame,
         result: Result,
-        authenticated: impl FnOnce() -> Result<(), Discard>,
+        authentic: impl FnOnce(Option<usize>) -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
         frame.close(packet).map_err(|_| Discard::RxBadLength)?;
         result.map_err(|e| match e {
@@ -394,26 +397,51 @@ impl Esp {
             EINVAL => Discard::RxDecryptFailed,
             _ => Discard::RxCryptoFailed,
         })?;
-        authenticated()?;
-        let head = esp::HEADER_LEN + self.suite.iv_len;
+        let trailer = self.trailer(packet.bytes(), view);
+        let len = |trailer: &esp::Trailer| view.header_len + trailer.payload_len;
+        authentic(trailer.as_ref().ok().map(len))?;
+        let trailer = trailer?;
+        let sheds = is_tunnelled(trailer.next_header) && (!sa.is_linux() || sa.tunnel().is_some());
+        self.strip(packet, view, &trailer, sheds)?;
+        Ok(Opened {
+            next_header: trailer.next_header,
+            pad_ok: trailer.pad_ok,
+        })
+    }
+
+    /// The trailer of a decrypted packet.
+    fn trailer(&self, bytes: &[u8], view: &IpView) -> Result<esp::Trailer, Discard> {
+        let head = self.head_len();
         let text = view.payload_len().saturating_sub(head);
-        let bytes = packet.bytes_mut();
         let plain = bytes
             .get(view.header_len..)
             .and_then(|body| body.get(head..))
             .and_then(|body| body.get(..text.checked_sub(self.suite.icv_len)?))
             .ok_or(Discard::RxBadLength)?;
-        let trailer = esp::Trailer::parse(plain).map_err(|_| Discard::RxBadPadding)?;
-        let len = view.header_len + trailer.payload_len;
-        // The IP header moves to where the payload begins.
-        bytes.copy_within(..view.header_len, head);
+        esp::Trailer::parse(plain).map_err(|_| Discard::RxBadPadding)
+    }
+
+    /// Takes ESP's header and trailer off.
+    ///
+    /// The IP header moves to where the payload begins. `sheds`: the payload is a packet in a tunnel that ends here, so that
+    /// nobody looks at the header any more; it stays behind, and other bytes are in its place.
+    fn strip(
+        &self,
+        packet: &mut Packet,
+        view: &IpView,
+        trailer: &esp::Trailer,
+        sheds: bool,
+    ) -> Result<(), Discard> {
+        let (head, len) = (self.head_len(), view.header_len + trailer.payload_len);
+        if !sheds {
+            packet.bytes_mut().copy_within(..view.header_len, head);
+        }
         packet.pull(head).map_err(|_| Discard::RxBadLength)?;
         packet.trim(len);
+        if sheds {
+            return Ok(());
+        }
         view.rewrite(packet.bytes_mut(), trailer.next_header, len)
-            .map_err(|_| Discard::RxBadLength)?;
-        Ok(Opened {
-            next_header: trailer.next_header,
-            pad_ok: trailer.pad_ok,
-        })
+            .map_err(|_| Discard::RxBadLength)
     }
 }

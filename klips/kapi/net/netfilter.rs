@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Netfilter hooks: looking at packets as they come in ([`Inspector`]) and as they leave ([`Diverter`]).
+//! Netfilter hooks: looking at packets as they come in ([`Inspector`]) and as they leave ([`Diverter`]), and taking ESP off
+//! a device ([`Interceptor`]).
 //!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
+mod early;
 mod incoming;
 mod outgoing;
 
+pub(crate) use early::{ends, routes_version, Interception, Interceptor, Straight};
 pub(crate) use incoming::{Arriving, Inspector};
 pub(crate) use outgoing::{Diverter, Leaving};
 

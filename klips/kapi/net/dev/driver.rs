@@ -131,7 +131,7 @@ impl<T: Driver> Device<T> {
     /// # Safety
     ///
     /// `dev` must be a device made by [`DeviceRef::register`] for `T` that stays alive for `'a`.
-    pub(super) unsafe fn from_raw<'a>(dev: *mut raw::net_device) -> &'a Self {
+    pub(in crate::kapi::net) unsafe fn from_raw<'a>(dev: *mut raw::net_device) -> &'a Self {
         // CAST: Transparent wrappers.
         // SAFETY: By the function's requirement.
         unsafe { &*dev.cast() }

@@ -57,6 +57,11 @@ pub(super) fn hooks<I: Inspector>() -> &'static Pair {
     &Ops::<I>::HOOKS
 }
 
+/// The function that packets are shown to.
+pub(super) fn function<I: Inspector>() -> raw::nf_hookfn {
+    Some(Ops::<I>::callback)
+}
+
 struct Ops<I: Inspector>(PhantomData<I>);
 
 impl<I: Inspector> Ops<I> {

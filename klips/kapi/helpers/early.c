@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/if_vlan.h>
+#include <linux/netfilter.h>
+#include <linux/rcupdate.h>
+#include <net/ip.h>
+#include <net/raw.h>
+
+/* Nobody looks at packets at this hook, or @beside does alone. */
+static bool klips_hook_is_quiet(const struct nf_hook_entries __rcu *entries, nf_hookfn *beside)
+{
+	const struct nf_hook_entries *e = rcu_dereference(entries);
+
+	return !e || (e->num_hook_entries == 1 && e->hooks[0].hook == beside);
+}
+
+/*
+ * Whether @skb, which a device has received, is ESP in IPv4 that the stack would hand over unchanged if it is for this
+ * host, and nobody but @beside would see it meanwhile. Its header and ESP's are linear then. Under RCU.
+ */
+bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
+{
+	const struct net *net = dev_net_rcu(skb->dev);
+	const struct iphdr *iph;
+
+	if (skb->protocol != htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST ||
+	    !pskb_may_pull(skb, sizeof(*iph) + 8))
+		return false;
+	iph = (const struct iphdr *)skb->data;
+	if (iph->protocol != IPPROTO_ESP || *(const u8 *)iph != 0x45 || ip_is_fragment(iph) ||
+	    ntohs(iph->tot_len) > skb->len || ip_fast_csum(iph, 5))
+		return false;
+	if (skb_shared(skb) || skb->mark || skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
+	    rcu_access_pointer(skb->dev->rx_handler))
+		return false;
+	return klips_hook_is_quiet(net->nf.hooks_ipv4[NF_INET_PRE_ROUTING], beside) &&
+	       klips_hook_is_quiet(net->nf.hooks_ipv4[NF_INET_LOCAL_IN], NULL) &&
+	       hlist_empty(&raw_v4_hashinfo.ht[raw_hashfunc(net, IPPROTO_ESP)]);
+}
+
+/* What else IPv4 does to such a packet. */
+void klips_skb_take_early(struct sk_buff *skb)
+{
+	struct net *net = dev_net_rcu(skb->dev);
+
+	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, skb->len);
+	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	skb_orphan(skb);
+	skb_reset_network_header(skb);
+}
+
+void klips_free_hook_later(struct nf_hook_ops *ops)
+{
+	kfree_rcu(ops, rcu);
+}
+
+u32 klips_rt_genid(const struct net *net)
+{
+	return rt_genid_ipv4(net);
+}

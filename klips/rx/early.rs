@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The short way in: ESP that is taken off the physical device, past what IPv4 would do to it.
+//!
+//! That is right if IPv4 would do nothing but bring it here. Of a packet by itself `kapi` knows
+//! ([`Straight`]); that its route leads here is known from an earlier packet of its SA which came the long way, by the same
+//! device and from the same source, and proved authentic, as long as no route or address has changed since.
+
+use super::Inbound;
+use crate::{
+    device::IpsecDev,
+    ingress::Ingress,
+    kapi::net::{
+        dev::{Device, Port},
+        netfilter::{ends, routes_version, Interceptor, Straight},
+        proto::Carrier,
+    },
+};
+use core::net::IpAddr;
+use kernel::sync::rcu;
+use klips_core::said::{SaProto, Said};
+
+/// How a packet comes that `port` receives: by that device, and as routes are now. Never 0.
+#[inline]
+pub(crate) fn arrival(port: &Port) -> u64 {
+    let ifindex = u64::from(port.ifindex().unsigned_abs());
+    u64::from(routes_version(port.net())) << 32 | ifindex
+}
+
+impl Interceptor for IpsecDev {
+    type Beside = Ingress;
+
+    fn intercept(dev: &Device<Self>, packet: Straight<'_>) -> Result<(), ()> {
+        let guard = rcu::read_lock();
+        let (src, dst, spi) = ends(&packet.head());
+        let said = Said {
+            dst: IpAddr::V4(dst),
+            spi,
+            proto: SaProto::Esp,
+        };
+        let inbound = Inbound::new(dev, &guard);
+        let sa = inbound.ns.sadb.get(&said, &guard).ok_or(())?;
+        let same = sa.fixed.src == IpAddr::V4(src) && sa.arrives_by(arrival(packet.port()));
+        if !same || !dev.data().is_on(packet.port(), &guard) {
+            return Err(());
+        }
+        inbound.take(sa, packet.take(), Carrier::Ip);
+        Ok(())
+    }
+}
