@@ -8,7 +8,7 @@ import unittest
 import xml.dom.minidom
 
 from driver import chart, figures, machine, profile, readings, report, tables
-from driver.plan import OURS, PLAIN, REFERENCE, Plan, Window, complete, quick
+from driver.plan import ALONE, OURS, PLAIN, REFERENCE, TOGETHER, Plan, Window, complete, parallel, quick
 
 
 def plan_of(*windows):
@@ -48,6 +48,12 @@ class Reads(unittest.TestCase):
             with self.assertRaises(readings.Damage):
                 readings.read(*run_of(plan_of(SINGLES[0]), [10], **damage))
 
+    def test_a_flood_may_lose_packets_but_not_change_their_order(self):
+        flood = plan_of(Window(OURS, "flood", 64, "2x2"))
+        readings.read(*run_of(flood, [10], got=9))
+        with self.assertRaises(readings.Damage):
+            readings.read(*run_of(flood, [10], late=1))
+
     def test_what_the_guest_complains_of_is_a_failure(self):
         plan, results, meter = run_of(plan_of(SINGLES[0]), [10])
         with self.assertRaises(readings.Damage):
@@ -78,6 +84,22 @@ class Reckons(unittest.TestCase):
     def test_what_was_not_measured_is_unknown(self):
         self.assertIsNone(self.figures.over(Window(OURS, "gso", 64)))
         self.assertIsNone(self.figures.tcp(OURS))
+
+    def test_two_processors_are_as_fast_as_the_busier_one_in_the_best_round(self):
+        def reading(got, *insns):
+            return readings.Reading({"got": got}, {"insn0": insns[0], "insn1": insns[1]})
+
+        def window(case, turn=0):
+            return Window(OURS, case[1], 64, case[0], turn)
+
+        found = figures.Figures({window(ALONE): reading(10, 100, 0), window(TOGETHER): reading(10, 90, 60),
+                                 window(TOGETHER, 1): reading(10, 55, 60)})
+        self.assertAlmostEqual(found.scaling(OURS, 64, TOGETHER, "insn"), 100 / 60)
+
+    def test_growth_is_above_plain(self):
+        plan = plan_of(*(Window(method, "single", 64, str(count)) for method in (PLAIN, OURS) for count in (1, 100_000)))
+        found = figures.Figures(readings.read(*run_of(plan, [10, 10, 110, 210])))
+        self.assertEqual(found.growth(OURS, "single"), 2)
 
     def test_targets_are_met_missed_or_not_measured(self):
         met = [target.met() for target in figures.targets(self.figures)]
@@ -124,7 +146,7 @@ class Plans(unittest.TestCase):
     """Plans."""
 
     def test_every_window_has_its_number_in_the_job(self):
-        for plan in (quick(), complete()):
+        for plan in (quick(), complete(), parallel()):
             numbers = []
             for words in map(str.split, plan.lines):
                 if words[0] == "measure":

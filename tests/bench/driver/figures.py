@@ -3,7 +3,8 @@
 
 import dataclasses
 
-from driver.plan import BEST, EROUTES, OURS, PLAIN, REFERENCE, WIREGUARD, Window
+from driver.plan import (AGAINST, ALONE, BEST, EROUTES, OURS, PLAIN, REFERENCE, SIZES, TOGETHER, WIREGUARD,
+                         Window)
 
 
 class Figures:
@@ -68,6 +69,23 @@ class Figures:
         return None if sa is None or entry is None else sa + entry
 
 
+    def rounds(self, window):
+        """The readings of all rounds of a window."""
+        return [reading for other, reading in self.readings.items()
+                if dataclasses.replace(other, round=0) == window and "insn1" in reading]
+
+    def pace(self, window, name):
+        """Packets that arrive for each instruction (insn), or for each nanosecond of the host's (ns), of the processor that
+        has the most of them to do; in the best round."""
+        return max((reading["got"] / max(reading[f"{name}{cpu}"] for cpu in range(2)) for reading in self.rounds(window)),
+                   default=None)
+
+    def scaling(self, method, size, case, name):
+        """By how much faster packets arrive than with one processor."""
+        windows = (Window(method, kind, size, variant) for variant, kind in (case, ALONE))
+        return by(*(self.pace(window, name) for window in windows))
+
+
 def minus(left, right):
     """The difference, if both are known."""
     return None if left is None or right is None else left - right
@@ -80,7 +98,7 @@ def by(left, right):
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What was aimed at, and what came out."""
+    """What was aimed at, and what came out. Nothing fails for it."""
 
     what: str
     aim: float
@@ -112,6 +130,9 @@ def targets(figures):
         *(Target(f"above plain with 100,000 eroutes, by one eroute: {text}", 1.10, figures.growth(OURS, kind),
                  figures.growth(REFERENCE, kind))
           for kind, text in (("single", "one flow"), ("spread", "another flow each time"))),
+        *(Target(f"two processors on one SA, {size} bytes, {text}: packets, by one processor's", 1.8,
+                 figures.scaling(OURS, size, case, "insn"), figures.scaling(REFERENCE, size, case, "insn"), more=True)
+          for size in SIZES for case, text in ((TOGETHER, "one way"), (AGAINST, "both ways"))),
         Target("SA and eroute by PF_KEY a second, by XFRM's", 1, by(figures.setting_up("xfrm-sa", "xfrm-out"),
                                                                    figures.setting_up("klips-sa", "klips-eroute")), more=True),
     ]

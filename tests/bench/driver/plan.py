@@ -11,22 +11,25 @@ QUICK_METHODS = (PLAIN, REFERENCE, BEST, WIREGUARD, OURS)
 SIZES = (64, 1400)
 EROUTES = (1, 1000, 100_000)
 SAS, TUNNELS = 100_000, 10_000
+# Processors that are there, how many of them send, and whether one way or against each other.
+ALONE, HELPED, TOGETHER, AGAINST = ("1x1", "flood"), ("2x1", "flood"), ("2x2", "flood"), ("2x2", "cross")
 # What an eroute of KLIPS is to XFRM: the first kind is measured while it is added, at gwA.
 ENTRIES = {PLAIN: (), REFERENCE: ("xfrm-out", "xfrm-fwd"), OURS: ("klips-eroute",)}
 # What the meter looks at, as in meter/marker.h.
-COUNT, MEMORY, PROFILE = 1, 2, 3
+COUNT, MEMORY, PROFILE, SHARING = 1, 2, 3, 4
 TCP_KIB, QUICK_TCP_KIB = 8192, 4096
 
 @dataclasses.dataclass(frozen=True)
 class Window:
     """What is measured at once. The variant is "", "gro" (the gateways merge what comes by the wire), "encap" (packets
-    end before the second gateway has looked at them), or a number of eroutes. Of the kind "load" the method is what is
-    put into tables, the size how much of it."""
+    end before the second gateway has looked at them), a number of eroutes, processors and senders as in "2x1", or "shared", which
+    is "2x2" with a look at memory. Of the kind "load" the method is what is put into tables, the size how much of it."""
 
     method: str
     kind: str
     size: int
     variant: str = ""
+    round: int = 0
 
 
 class Plan:
@@ -153,6 +156,23 @@ def scale(methods=None, count=512):
     plan = Plan()
     add_scale(plan, count)
     add_loads(plan)
+    return plan
+
+
+def parallel(methods=(PLAIN, REFERENCE, WIREGUARD, OURS), count=2048, rounds=3):
+    """One processor, and two, with the same SAs; several times, as the host has other things to do as well."""
+    plan = Plan()
+    for method in methods:
+        plan.line(f"method {method}")
+        for turn in range(rounds):
+            for variant, kind in (ALONE, HELPED, TOGETHER, AGAINST):
+                processors, senders = variant.split("x")
+                plan.line(f"processors {processors}")
+                plan.measure([dataclasses.replace(window, round=turn) for window in windows(method, [kind], SIZES, variant)],
+                             f"-c {senders} -n {count // int(senders)}")
+        for variant, kind in (TOGETHER, AGAINST):
+            plan.measure(windows(method, [kind], SIZES[:1], "shared"), f"-l {SHARING} -c 2 -n {count // 4}")
+        plan.line("unmethod")
     return plan
 
 

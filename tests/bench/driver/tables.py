@@ -2,7 +2,7 @@
 """Tables of figures, in Markdown that reads well in a terminal."""
 
 from driver.figures import targets
-from driver.plan import BEST, ENTRIES, EROUTES, PLAIN, SIZES, WIREGUARD, Window
+from driver.plan import AGAINST, BEST, ENTRIES, EROUTES, HELPED, PLAIN, SIZES, TOGETHER, WIREGUARD, Window
 
 
 def number(value, digits=0):
@@ -120,8 +120,29 @@ def load_table(figures):
     return markdown("Filling tables, request and answer", ["", "ns at 1 ns an instruction", "a second"], rows)
 
 
+def parallel_table(figures):
+    """One processor, and two."""
+    cases = {"one sender": HELPED, "two, one way": TOGETHER, "two, both ways": AGAINST}
+    rows = []
+    for method in figures.methods():
+        for name, case in cases.items():
+            row = [f"{method}, {name}"]
+            for size in SIZES:
+                rounds = figures.rounds(Window(method, case[1], size, case[0]))
+                lost = max((1 - reading["got"] / reading["sent"] for reading in rounds), default=None)
+                insn = min((reading["insn"] / reading["got"] for reading in rounds), default=None)
+                row += [number(figures.scaling(method, size, case, "ns"), 2),
+                        number(figures.scaling(method, size, case, "insn"), 2),
+                        number(insn), number(None if lost is None else 100 * lost, 1)]
+            shared = figures.per(Window(method, case[1], SIZES[0], "shared"), "shared")
+            rows.append([*row, number(None if case is HELPED else shared, 1)])
+    header = [f"{text} {size}" for size in SIZES for text in ("by time", "by insn", "insn", "% lost")] + ["shared 64"]
+    return markdown("Two processors and one pair of SAs: packets, by those of one processor", ["method, senders", *header],
+                    rows)
+
+
 def all_tables(figures):
     """Every table that has something in it."""
     makers = (target_table, packet_table, memory_table, half_table, burst_table, tcp_table, scale_table,
-              load_table)
+              load_table, parallel_table)
     return "\n".join(table for table in (make(figures) for make in makers) if table)

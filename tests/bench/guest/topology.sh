@@ -105,6 +105,11 @@ measure() {
 	traffic "$@" || give_up "traffic $* ended with $?"
 }
 
+# processors 1|2: whether the second one takes part
+processors() {
+	echo $(($1 - 1)) >/sys/devices/system/cpu/cpu1/online
+}
+
 # fill WHAT GATEWAY FIRST COUNT [WINDOW [LEVEL]]: entries of tables, see load.c
 fill() {
 	load "$@" || give_up "load $* ended with $?"

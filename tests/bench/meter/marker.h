@@ -18,12 +18,13 @@ enum marker_kind {
 	MARKER_LEVEL,		/* from here on measure at this level */
 };
 
-/* What is measured; each level contains the lower ones. */
+/* What is measured; instructions at each level but the first. */
 enum marker_level {
 	LEVEL_NOTHING,		/* full speed */
 	LEVEL_COUNT,		/* instructions */
 	LEVEL_MEMORY,		/* data addresses too: some twenty times as slow */
 	LEVEL_PROFILE,		/* in the place of addresses, where instructions are */
+	LEVEL_SHARING,		/* of addresses, what two processors contend for */
 };
 
 static inline uint32_t marker_word(enum marker_kind kind, uint32_t argument)

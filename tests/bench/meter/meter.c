@@ -14,6 +14,7 @@
 #include "plugin-api.h"
 #include "marker.h"
 #include "cache.h"
+#include "sharing.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -48,6 +49,7 @@ static struct qemu_plugin_scoreboard *totals, *runs;
 static struct block blocks[BLOCKS];
 static uint32_t block_count;
 static struct cache cache;
+static struct sharing sharing;
 static clockid_t clocks[CPUS];
 
 /* The window that is open, and what everything stood at when it began. */
@@ -89,6 +91,7 @@ static void begin(unsigned int number)
 	window = number;
 	open_now = true;
 	cache_begin(&cache);
+	memset(&sharing, 0, sizeof(sharing));
 	for (block = 0; block < block_count; block++)
 		runs_before[block] = runs_of(block);
 	for (cpu = 0; cpu < cpus(); cpu++) {
@@ -118,6 +121,8 @@ static void write_totals(void)
 	if (level == LEVEL_MEMORY)
 		fprintf(out, " lines=%" PRIu64 " misses=%" PRIu64 " packets=%" PRIu64, cache.lines, cache.misses,
 			cache.packets);
+	if (level == LEVEL_SHARING)
+		fprintf(out, " shared=%" PRIu64, sharing_visits(&sharing));
 	fputc('\n', out);
 }
 
@@ -174,6 +179,8 @@ static void on_marker(unsigned int cpu, void *data)
 		break;
 	case MARKER_PACKET:
 		cache_packet(&cache);
+		if (cpu < SHARING_CPUS)
+			sharing.packets[cpu]++;
 		break;
 	case MARKER_LEVEL:
 		change_level(word & 0xffff);
@@ -183,7 +190,11 @@ static void on_marker(unsigned int cpu, void *data)
 
 static void on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)
 {
-	if (open_now)
+	if (!open_now)
+		return;
+	if (level == LEVEL_SHARING)
+		sharing_access(&sharing, cpu, address, qemu_plugin_mem_is_store(info));
+	else
 		cache_access(&cache, address);
 }
 
@@ -245,7 +256,7 @@ static void watch(struct qemu_plugin_insn *insn, struct totals *in)
 	if (level == LEVEL_NOTHING)
 		return;
 	classify(insn, bytes, size, in);
-	if (level == LEVEL_MEMORY)
+	if (level == LEVEL_MEMORY || level == LEVEL_SHARING)
 		qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
 }
 

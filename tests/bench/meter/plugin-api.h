@@ -54,6 +54,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t size);
 char *qemu_plugin_insn_disas(const struct qemu_plugin_insn *insn);
 
+_Bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 int qemu_plugin_num_vcpus(void);
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element);
 void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned int cpu);
