@@ -78,7 +78,7 @@ struct Context<'a> {
     released: Pair,
     /// Packets that a hold lost.
     lost: usize,
-    /// Something has a deadline now.
+    /// Something has a deadline before all others.
     timed: bool,
     /// A policy has changed.
     answered: bool,

@@ -183,30 +183,30 @@ impl SadbWriter {
     }
 
     /// Notes when time may end `sa`, if it is in the database. Without memory an SA ends when a packet notices.
-    pub(crate) fn set_deadline(&mut self, sa: &Arc<Sa>, now: u64) {
+    ///
+    /// Returns whether that is before anything that was noted already.
+    pub(crate) fn set_deadline(&mut self, sa: &Arc<Sa>, now: u64) -> bool {
         let said = sa.said();
-        if !self
-            .map
-            .get(&said)
-            .is_some_and(|there| Arc::ptr_eq(&there, sa))
-        {
-            return;
-        }
         if let Some(at) = sa.take_deadline() {
             self.deadlines.remove(&(at, said));
         }
         let Some(at) = sa.next_deadline(now) else {
-            return;
+            return false;
         };
+        let there = self.map.get(&said);
+        if !there.is_some_and(|there| Arc::ptr_eq(&there, sa)) {
+            return false;
+        }
         // Never at once again: a limit that cannot be found exceeded yet is looked at in a second.
         let at = at.max(now.saturating_add(1));
-        if self
+        let first = self.first_deadline();
+        let noted = self
             .deadlines
-            .try_create_and_insert((at, said), (), GFP_KERNEL)
-            .is_ok()
-        {
+            .try_create_and_insert((at, said), (), GFP_KERNEL);
+        if noted.is_ok() {
             sa.set_deadline(Some(at));
         }
+        noted.is_ok() && first.is_none_or(|first| at < first)
     }
 
     /// An SA whose deadline has come; it has none any more.

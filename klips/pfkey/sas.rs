@@ -72,8 +72,8 @@ fn watch(context: &mut Context<'_>, sa: &Arc<Sa>) {
         sa.fixed.src,
         sa.fixed.saref
     );
-    context.control.sadb.set_deadline(sa, time::uptime_secs());
-    context.timed = true;
+    let now = time::uptime_secs();
+    context.timed |= context.control.sadb.set_deadline(sa, now);
 }
 
 /// An SPI of the range that no SA has.

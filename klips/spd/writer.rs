@@ -226,7 +226,8 @@ impl SpdWriter {
         self.listing.get(place).cloned()
     }
 
-    /// Notes when time may end a policy, if it is in the table. `false`: never, or there is no memory to note it.
+    /// Notes when time may end a policy, if it is in the table and there is memory. Returns whether that is before anything
+    /// that was noted already.
     pub(crate) fn set_deadline(&mut self, policy: &Arc<Policy>, now: u64) -> bool {
         let there = self.ids.get(&policy.id);
         if !there.is_some_and(|there| Arc::ptr_eq(there, policy)) {
@@ -238,12 +239,13 @@ impl SpdWriter {
             return false;
         };
         let at = at.max(now.saturating_add(1));
+        let first = self.first_deadline();
         let entry = (at, policy.id);
         let noted = self.deadlines.try_create_and_insert(entry, (), GFP_KERNEL);
         if noted.is_ok() {
             policy.deadline.store(at, Ordering::Relaxed);
         }
-        noted.is_ok()
+        noted.is_ok() && first.is_none_or(|first| at < first)
     }
 
     /// A policy whose deadline has come; it has none any more.
