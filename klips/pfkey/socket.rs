@@ -204,6 +204,13 @@ impl Listeners {
         }
     }
 
+    /// Whether somebody would see a message in the dialect `speech` that is for every socket.
+    fn is_heard(&self, speech: Speech, default: Speech) -> bool {
+        self.list.iter().map(|sock| sock.data()).any(|data| {
+            data.speech(default) == speech || data.promiscuous.load(Ordering::Relaxed)
+        })
+    }
+
     fn curious(&self) -> impl Iterator<Item = &SocketRef<PfKey>> {
         self.list
             .iter()
@@ -280,6 +287,12 @@ impl instance::Tables {
     /// Queues a message; returns how many it was for and got it. Under the control mutex, or with nothing to order.
     pub(super) fn post(&self, post: &Post<'_>) -> usize {
         self.sockets.lock().send(post, self.sysctl.pfkey_dialect())
+    }
+
+    /// Whether somebody would see a message in the dialect `speech` that is for every socket.
+    pub(super) fn is_heard(&self, speech: Speech) -> bool {
+        let default = self.sysctl.pfkey_dialect();
+        self.sockets.lock().is_heard(speech, default)
     }
 
     /// Tells traps and policies whether anybody can be asked.

@@ -34,8 +34,11 @@ pub(super) enum Change {
 }
 
 impl Change {
-    /// Tells those who speak `speech`.
+    /// Tells those who speak `speech`. As a rule there is nobody, and nothing is put together.
     pub(super) fn tell(&self, tables: &Tables, speech: Speech, origin: Origin, buf: &mut [u8]) {
+        if !tables.is_heard(speech) {
+            return;
+        }
         let message = match speech {
             Speech::Klips => self.in_klips(origin, buf),
             Speech::Linux => self.in_linux(origin, buf),
