@@ -355,8 +355,7 @@ impl<T: KeySocket> Tables<T> {
             return Err(EMSGSIZE);
         }
         // Messages hold keys: the copy is wiped.
-        let mut copy = Wiped(KVVec::with_capacity(len, GFP_KERNEL)?);
-        copy.0.resize(len, 0, GFP_KERNEL)?;
+        let mut copy = Wiped(KVVec::zeroed(len, GFP_KERNEL)?);
         // SAFETY: The copy has `len` bytes.
         super::to_result(unsafe {
             raw::klips_memcpy_from_msg(copy.0.as_mut_ptr().cast(), msg, len)
