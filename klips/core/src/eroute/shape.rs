@@ -53,17 +53,14 @@ pub fn insertion_point_by<T>(
     mask_of: impl Fn(&T) -> &Key,
     mask: &Key,
 ) -> Result<usize, usize> {
-    let mut at: usize = 0;
-    while let Some(there) = shapes.get(at).map(&mask_of) {
-        if there == mask {
-            return Ok(at);
-        }
-        if precedes(mask, there) {
-            break;
-        }
-        at = at.saturating_add(1);
+    // As a rule it is there, and to compare is cheaper than to rank.
+    if let Some(at) = shapes.iter().position(|shape| mask_of(shape) == mask) {
+        return Ok(at);
     }
-    Err(at)
+    let behind = shapes
+        .iter()
+        .take_while(|shape| !precedes(mask, mask_of(shape)));
+    Err(behind.count())
 }
 
 /// Finds what `probe` returns for the first of the `shapes` under which there is an entry for `packet`.
