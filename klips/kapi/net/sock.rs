@@ -7,7 +7,10 @@
 //! A message written to a socket is handled before `write` returns; answers are queued to sockets as buffers.
 
 use super::{raw, Net};
-use core::{cell::UnsafeCell, marker::PhantomData, mem, ops::Deref, ptr, ptr::NonNull};
+use core::{
+    cell::UnsafeCell, marker::PhantomData, mem, mem::MaybeUninit, ops::Deref, ptr, ptr::NonNull,
+    slice,
+};
 use kernel::{
     ffi::{c_int, c_uint},
     prelude::*,
@@ -354,14 +357,25 @@ impl<T: KeySocket> Tables<T> {
         if len > MAX_MESSAGE {
             return Err(EMSGSIZE);
         }
-        // Messages hold keys: the copy is wiped.
+        // SAFETY: By the function's requirement.
+        let socket = unsafe { Socket::from_raw(sk) };
+        let mut short = Short(MaybeUninit::uninit());
+        if len <= SHORT {
+            // SAFETY: The room is for `SHORT` bytes.
+            super::to_result(unsafe {
+                raw::klips_memcpy_from_msg(short.0.as_mut_ptr().cast(), msg, len)
+            })?;
+            // CAST: The room is an array of bytes.
+            // SAFETY: The first `len` of them were written.
+            let copy = unsafe { slice::from_raw_parts(short.0.as_ptr().cast::<u8>(), len) };
+            return T::message(socket, copy);
+        }
         let mut copy = Wiped(KVVec::zeroed(len, GFP_KERNEL)?);
         // SAFETY: The copy has `len` bytes.
         super::to_result(unsafe {
             raw::klips_memcpy_from_msg(copy.0.as_mut_ptr().cast(), msg, len)
         })?;
-        // SAFETY: By the function's requirement.
-        T::message(unsafe { Socket::from_raw(sk) }, &copy.0)
+        T::message(socket, &copy.0)
     }
 
     /// A message is wanted.
@@ -409,7 +423,20 @@ impl<T: KeySocket> Tables<T> {
     }
 }
 
-/// A buffer that is wiped when it goes.
+/// As long as most messages are, bytes; small enough for the stack.
+const SHORT: usize = 384;
+
+/// Room for a short message that holds keys: it is wiped when it goes.
+struct Short(MaybeUninit<[u8; SHORT]>);
+
+impl Drop for Short {
+    fn drop(&mut self) {
+        // SAFETY: The room is writable.
+        unsafe { raw::klips_memzero_explicit(self.0.as_mut_ptr().cast(), SHORT) };
+    }
+}
+
+/// Room for a longer one.
 struct Wiped(KVVec<u8>);
 
 impl Drop for Wiped {
