@@ -103,12 +103,11 @@ pub(crate) struct SadbWriter {
     map: MapWriter<Sa>,
     usable: UsableWriter,
     listing: RBTree<Place, Listed>,
-    places: RBTree<Said, Place>,
     /// SAs that time ends, by when it may.
     deadlines: RBTree<(u64, Said), ()>,
     serial: u64,
-    /// Reference numbers in use.
-    refs: RBTree<u32, ()>,
+    /// Reference numbers in use, and where in the listing their SAs are.
+    refs: RBTree<u32, Place>,
     saref: u32,
     large_ref: u32,
     yard: Arc<Graveyard>,
@@ -127,7 +126,6 @@ pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
             map: writer,
             usable: usable_writer,
             listing: RBTree::new(),
-            places: RBTree::new(),
             deadlines: RBTree::new(),
             serial: 0,
             refs: RBTree::new(),
@@ -166,19 +164,21 @@ impl SadbWriter {
 
     /// Puts a new SA in. The caller has made sure that its name is free. All or nothing.
     pub(crate) fn insert(&mut self, sa: Arc<Sa>) -> Result {
-        let said = sa.said();
-        let place = Place::new(&said, self.serial);
+        let place = Place::new(&sa.said(), self.serial);
         let entry = MapWriter::prepare(sa.clone())?;
-        let listed = RBTreeNode::new(place, Listed { sa: sa.clone() }, GFP_KERNEL)?;
-        let named = RBTreeNode::new(said, place, GFP_KERNEL)?;
-        let reference = RBTreeNode::new(sa.fixed.saref, (), GFP_KERNEL)?;
-        let usable = self.usable.prepare(&sa)?;
+        let reference = RBTreeNode::new(sa.fixed.saref, place, GFP_KERNEL)?;
+        let usable = match usable::is_named(&sa) {
+            true => Some(self.usable.prepare(&sa)?),
+            false => None,
+        };
+        let listed = RBTreeNode::new(place, Listed { sa }, GFP_KERNEL)?;
         self.serial = self.serial.wrapping_add(1);
         self.refs.insert(reference);
         self.listing.insert(listed);
-        self.places.insert(named);
         self.map.put(entry);
-        self.usable.put(usable, None);
+        if let Some(usable) = usable {
+            self.usable.put(usable, None);
+        }
         Ok(())
     }
 
@@ -229,7 +229,8 @@ impl SadbWriter {
         self.deadlines.cursor_front().map(|c| c.current().0 .0)
     }
 
-    /// Puts `new` in place of the SA of the same name, in one step for packets; it inherits group and policy.
+    /// Puts `new` in place of the SA of the same name, in one step for packets; it inherits group and policy, and has the
+    /// reference number of that.
     ///
     /// `goes_on`: it has the old one's key, and counts on from where that stops.
     pub(crate) fn replace(&mut self, new: Arc<Sa>, goes_on: bool) -> Result {
@@ -248,6 +249,7 @@ impl SadbWriter {
         };
         let policy = policy.map(Rcu::prepare).transpose()?;
         let usable = self.usable.prepare(&new)?;
+        let place = *self.refs.get(&old.fixed.saref).ok_or(ENOENT)?;
         new.next.publish(next, &self.yard);
         new.policy.publish(policy, &self.yard);
         new.set_prev(old.prev());
@@ -261,11 +263,7 @@ impl SadbWriter {
         if let Some(prev) = prev {
             prev.next.publish(link, &self.yard);
         }
-        if let Some(listed) = self
-            .places
-            .get(&said)
-            .and_then(|place| self.listing.get_mut(place))
-        {
+        if let Some(listed) = self.listing.get_mut(&place) {
             listed.sa = new;
         }
         if let Some(at) = old.take_deadline() {
@@ -309,10 +307,9 @@ impl SadbWriter {
         if let Some(at) = sa.take_deadline() {
             self.deadlines.remove(&(at, said));
         }
-        if let Some(place) = self.places.remove(&said) {
+        if let Some(place) = self.refs.remove(&sa.fixed.saref) {
             self.listing.remove(&place);
         }
-        self.refs.remove(&sa.fixed.saref);
         // The link to the next SA stays: a packet that reads the chain while the group goes must not find it shorter.
         sa.set_prev(None);
     }

@@ -297,7 +297,6 @@ pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut
     } else {
         let mut blueprint = blueprint(context, params)?;
         if params.saref.is_none() {
-            blueprint.saref = old.fixed.saref;
             blueprint.refhim = old.fixed.refhim;
         }
         replace(context, blueprint, &old)?
@@ -309,13 +308,14 @@ pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut
     )
 }
 
-/// Puts a new SA in the place of `old`; it was added when the old one was.
+/// Puts a new SA in the place of `old`: it was added when the old one was, and has its reference number.
 pub(super) fn replace(
     context: &mut Context<'_>,
     mut blueprint: Blueprint,
     old: &Sa,
 ) -> Done<Arc<Sa>> {
     blueprint.life.addtime.count = old.hot(|hot| hot.life.addtime.count);
+    blueprint.saref = old.fixed.saref;
     // The policy stays, and says whose it is.
     blueprint.flags |= old.flags() & (flags::INFLOW | flags::POLICYONLY);
     let sa = Sa::new(blueprint).in_band()?;

@@ -8,7 +8,6 @@ use crate::kapi::{
     time,
 };
 use kernel::{prelude::*, rbtree::RBTreeNode, sync::Arc};
-use klips_core::said::Said;
 
 /// An SA that is about to take the place of another one, under another name.
 pub(crate) struct Move {
@@ -16,8 +15,7 @@ pub(crate) struct Move {
     new: Arc<Sa>,
     entry: PreparedEntry<Sa>,
     listed: RBTreeNode<Place, Listed>,
-    named: RBTreeNode<Said, Place>,
-    reference: RBTreeNode<u32, ()>,
+    reference: RBTreeNode<u32, Place>,
 }
 
 impl Move {
@@ -45,8 +43,7 @@ impl SadbWriter {
         Ok(Move {
             entry: MapWriter::prepare(new.clone())?,
             listed: RBTreeNode::new(place, Listed { sa: new.clone() }, GFP_KERNEL)?,
-            named: RBTreeNode::new(said, place, GFP_KERNEL)?,
-            reference: RBTreeNode::new(new.fixed.saref, (), GFP_KERNEL)?,
+            reference: RBTreeNode::new(new.fixed.saref, place, GFP_KERNEL)?,
             old,
             new,
         })
@@ -60,7 +57,6 @@ impl SadbWriter {
         self.take(&old);
         self.refs.insert(one.reference);
         self.listing.insert(one.listed);
-        self.places.insert(one.named);
         self.map.put(one.entry);
         // Not prepared: what it would be prepared from changes with every move.
         self.usable.enter(&new);

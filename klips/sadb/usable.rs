@@ -135,6 +135,11 @@ pub(super) fn new(yard: &Arc<Graveyard>) -> Result<(Usable, UsableWriter)> {
     ))
 }
 
+/// Whether templates may mean the SA. Those of KLIPS's dialect are for eroutes, and a larval one is for nothing yet.
+pub(super) fn is_named(sa: &Sa) -> bool {
+    sa.is_linux() && sa.state().carries_traffic()
+}
+
 /// Every name by which a template may ask for the SA.
 fn names(sa: &Sa) -> Vec<Need, NAMES> {
     let (said, reqid) = (sa.said(), sa.reqid());

@@ -240,10 +240,7 @@ pub(super) fn update(
         // It may be in a group.
         return Err(Errno::Einval);
     }
-    let blueprint = Blueprint {
-        saref: old.fixed.saref,
-        ..whole(context, request)?
-    };
+    let blueprint = whole(context, request)?;
     let sa = replace(context, blueprint, &old)?;
     context.change = Some(Change::Updated(sa.clone()));
     tell(
