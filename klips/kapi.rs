@@ -16,5 +16,6 @@ pub(crate) mod rcu_map;
 pub(crate) mod sysctl;
 pub(crate) mod time;
 pub(crate) mod work;
+pub(crate) mod zeroed;
 
 mod raw;

@@ -9,7 +9,10 @@
 //! Packets read the index under RCU. Hints of an eroute are there before the eroute is, and stay when it goes; when there
 //! have been as many changes as there is room for, all hints are made anew.
 
-use crate::kapi::rcu::{Graveyard, Rcu};
+use crate::kapi::{
+    rcu::{Graveyard, Rcu},
+    zeroed::zeroed,
+};
 use core::sync::atomic::{AtomicU64, AtomicU8, Ordering};
 use kernel::{prelude::*, sync::Arc};
 use klips_core::eroute::{
@@ -36,15 +39,10 @@ impl Hints {
             .checked_mul(SETS)
             .and_then(usize::checked_next_power_of_two)
             .ok_or(ENOMEM)?;
-        let mut sets = KVVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
-            sets.push(AtomicU8::new(0), GFP_KERNEL)?;
-        }
-        let mut filter = KVVec::with_capacity(words_for(room), GFP_KERNEL)?;
-        for _ in 0..words_for(room) {
-            filter.push(AtomicU64::new(0), GFP_KERNEL)?;
-        }
-        Ok(Self { sets, filter })
+        Ok(Self {
+            sets: zeroed(count)?,
+            filter: zeroed(words_for(room))?,
+        })
     }
 
     #[inline]
@@ -366,9 +364,9 @@ impl<const N: usize> IndexWriter<N> {
         Ok(())
     }
 
-    /// Makes all hints anew, with room for as many eroutes as there are and half as many more.
+    /// Makes all hints anew, with room for twice as many eroutes as there are.
     fn renew<'s>(&mut self, all: impl Iterator<Item = &'s Selector>) -> Result {
-        let spare = (self.len / 2).max(LEAST_ROOM);
+        let spare = self.len.max(LEAST_ROOM);
         let room = self.len.checked_add(spare).ok_or(ENOMEM)?;
         let hints = Arc::new(Hints::new(room)?, GFP_KERNEL)?;
         let shapes = self.shapes.renumbered()?;

@@ -5,7 +5,10 @@
 //! [`Map`] is the readers' handle, [`MapWriter`] the only writer's: it is not `Clone` and wants `&mut`, so whoever owns it
 //! (behind a mutex) is alone. Readers need an RCU guard and see an entry wholly or not at all.
 
-use super::rcu::{Graveyard, Node, Rcu};
+use super::{
+    rcu::{Graveyard, Node, Rcu},
+    zeroed::zeroed,
+};
 use core::{
     ptr,
     ptr::NonNull,
@@ -48,11 +51,7 @@ const MIN_BUCKETS: usize = 64;
 
 impl<V: Keyed> Buckets<V> {
     fn new(count: usize) -> Result<Self> {
-        let mut links = KVVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
-            links.push(AtomicPtr::new(ptr::null_mut()), GFP_KERNEL)?;
-        }
-        Ok(Self(links))
+        Ok(Self(zeroed(count)?))
     }
 
     /// The head of the chain for `hash`. The count is a power of two.
