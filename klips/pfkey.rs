@@ -116,7 +116,7 @@ fn message(sock: &Socket<PfKey>, bytes: &[u8]) -> Result {
     let speech = {
         let sockets = ns.sockets.lock();
         sockets.show(bytes);
-        sockets.listen(sock, tell(&env), ns.sysctl.pfkey_dialect())
+        sockets.listen(sock, || tell(&env), ns.sysctl.pfkey_dialect())
     };
     let mut done = Aftermath::default();
     let result = match speech {

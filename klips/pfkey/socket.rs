@@ -217,17 +217,21 @@ impl Listeners {
             .filter(|sock| sock.data().promiscuous.load(Ordering::Relaxed))
     }
 
-    /// Notes what a request told of its sender's dialect, and returns the one to take it in.
+    /// Notes what a request tells of its sender's dialect, and returns the one to take it in.
     ///
-    /// What a socket has shown once it keeps. Its process's other sockets, of which nothing is known, speak the same.
+    /// What a socket has shown once it keeps, and its requests are not asked again. Its process's other sockets, of which
+    /// nothing is known, speak the same.
     pub(super) fn listen(
         &self,
         sock: &Socket<PfKey>,
-        told: Option<Speech>,
+        tell: impl FnOnce() -> Option<Speech>,
         default: Speech,
     ) -> Speech {
         let known = sock.data().known();
-        let (Some(told), Known::Nothing | Known::OfProcess(_)) = (told, known) else {
+        if let Known::Shown(speech) = known {
+            return speech;
+        }
+        let Some(told) = tell() else {
             return known.speech().unwrap_or(default);
         };
         sock.data().learn(Known::Shown(told));
