@@ -124,8 +124,14 @@ impl<'b> Builder<'b> {
         }
     }
 
+    /// A structure: its length is known when this is compiled, and copying it takes a few instructions.
+    #[inline]
     pub(super) fn put_struct<T: IntoBytes + Immutable>(&mut self, value: &T) {
-        self.put(value.as_bytes());
+        let room = self.buf.get_mut(self.at..).unwrap_or(&mut []);
+        match value.write_to_prefix(room) {
+            Ok(()) => self.at = self.at.saturating_add(size_of::<T>()),
+            Err(_) => self.overflow = true,
+        }
     }
 
     pub(super) fn pad(&mut self) -> &mut Self {
