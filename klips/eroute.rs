@@ -100,8 +100,7 @@ impl Keyed for Eroute {
 
     #[inline]
     fn hash(slot: &Slot) -> u64 {
-        let shape = slot.mask.src.count_ones() << 8 | slot.mask.dst.count_ones();
-        slot.key.hash64(u64::from(shape))
+        slot.key.hash64(slot.mask.seed())
     }
 }
 

@@ -164,9 +164,8 @@ impl Keyed for Policy {
 
     #[inline]
     fn hash(slot: &Slot) -> u64 {
-        let shape = slot.mask.src.count_ones() << 8 | slot.mask.dst.count_ones();
-        slot.key
-            .hash64(u64::from(shape << 8 | u32::from(slot.direction.number())))
+        let seed = slot.mask.seed() ^ u64::from(slot.direction.number());
+        slot.key.hash64(seed)
     }
 }
 

@@ -118,6 +118,15 @@ impl Key {
         }
     }
 
+    /// Of a mask: a number to begin the hashes of keys under it with, so that keys of several masks do not meet.
+    #[inline]
+    pub fn seed(&self) -> u64 {
+        low(self.src)
+            ^ high(self.src).rotate_left(16)
+            ^ low(self.dst).rotate_left(32)
+            ^ high(self.dst).rotate_left(48)
+    }
+
     /// A hash for the caller's table, fast rather than strong.
     ///
     /// The keys in the table come from the administrator, so nobody else can choose them to collide; `seed` keeps
