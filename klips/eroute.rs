@@ -93,6 +93,7 @@ impl Slot {
 
 impl Keyed for Eroute {
     type Key = Slot;
+    type Tag = u64;
 
     fn key(&self) -> Slot {
         Slot::of(&self.selector)
@@ -101,6 +102,16 @@ impl Keyed for Eroute {
     #[inline]
     fn hash(slot: &Slot) -> u64 {
         slot.key.hash64(slot.mask.seed())
+    }
+
+    #[inline]
+    fn tag(_slot: &Slot, hash: u64) -> u64 {
+        hash
+    }
+
+    #[inline]
+    fn has_key(&self, slot: &Slot) -> bool {
+        self.key() == *slot
     }
 }
 

@@ -157,6 +157,7 @@ impl Slot {
 
 impl Keyed for Policy {
     type Key = Slot;
+    type Tag = u64;
 
     fn key(&self) -> Slot {
         Slot::of(self.direction, &self.selector)
@@ -166,6 +167,16 @@ impl Keyed for Policy {
     fn hash(slot: &Slot) -> u64 {
         let seed = slot.mask.seed() ^ u64::from(slot.direction.number());
         slot.key.hash64(seed)
+    }
+
+    #[inline]
+    fn tag(_slot: &Slot, hash: u64) -> u64 {
+        hash
+    }
+
+    #[inline]
+    fn has_key(&self, slot: &Slot) -> bool {
+        self.key() == *slot
     }
 }
 

@@ -13,6 +13,7 @@
 
 use super::work::{Run, Worker};
 use core::{
+    ops::Deref,
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
@@ -173,6 +174,23 @@ pub(crate) fn synchronize() {
     unsafe { bindings::synchronize_rcu() };
 }
 
+/// The time until all who are reading now have stopped.
+pub(crate) struct GracePeriod(kernel::ffi::c_ulong);
+
+impl GracePeriod {
+    /// It begins now. Any context.
+    pub(crate) fn begin() -> Self {
+        // SAFETY: No requirement.
+        Self(unsafe { bindings::start_poll_synchronize_rcu() })
+    }
+
+    /// Whether it is over. Any context.
+    pub(crate) fn is_over(&self) -> bool {
+        // SAFETY: No requirement.
+        unsafe { bindings::poll_state_synchronize_rcu(self.0) }
+    }
+}
+
 /// A pointer that readers follow under RCU and writers replace as a whole.
 ///
 /// # Invariants
@@ -275,6 +293,14 @@ impl<T: Send + Sync> Memo<T> {
 
 /// A value with its allocation done, ready to be published without failing.
 pub(crate) struct Prepared<T>(KBox<Node<T>>);
+
+impl<T> Deref for Prepared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
 
 /// A counted reference for a time in which no read lock is held. The object that it turns out to be the last reference to is
 /// dropped in process context.

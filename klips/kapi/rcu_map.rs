@@ -6,13 +6,13 @@
 //! (behind a mutex) is alone. Readers need an RCU guard and see an entry wholly or not at all.
 
 use super::{
-    rcu::{Graveyard, Node, Rcu},
+    rcu::{GracePeriod, Graveyard, Node, Rcu},
     zeroed::zeroed,
 };
 use core::{
     ptr,
     ptr::NonNull,
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
 };
 use kernel::{
     prelude::*,
@@ -21,17 +21,24 @@ use kernel::{
 
 /// A value that knows its key.
 pub(crate) trait Keyed: Send + Sync {
-    /// The key; small and cheap to compare.
-    type Key: Copy + Eq + Send + Sync;
+    /// The key; cheap to compare.
+    type Key: Copy + Eq;
+    /// What an entry keeps of the key, and looks at before it looks at the value; small.
+    type Tag: Copy + Eq + Send + Sync;
     /// The value's key; must never change.
     fn key(&self) -> Self::Key;
     /// A hash whose low bits are well mixed.
     fn hash(key: &Self::Key) -> u64;
+    /// The tag of a key with this hash.
+    fn tag(key: &Self::Key, hash: u64) -> Self::Tag;
+    /// Whether the value, which has the key's tag, has the key.
+    fn has_key(&self, key: &Self::Key) -> bool;
 }
 
 struct Entry<V: Keyed> {
-    key: V::Key,
-    next: AtomicPtr<Node<Entry<V>>>,
+    tag: V::Tag,
+    /// The next one in its chain, for tables of either side.
+    next: [Link<V>; 2],
     value: Arc<V>,
 }
 
@@ -40,7 +47,65 @@ type Link<V> = AtomicPtr<Node<Entry<V>>>;
 /// The link that points at an entry, and the entry.
 type Found<'b, V> = (&'b Link<V>, NonNull<Node<Entry<V>>>);
 
-struct Buckets<V: Keyed>(KVVec<Link<V>>);
+/// What a key is found by.
+struct Wanted<'k, V: Keyed> {
+    key: &'k V::Key,
+    hash: u64,
+    tag: V::Tag,
+}
+
+impl<'k, V: Keyed> Wanted<'k, V> {
+    #[inline]
+    fn new(key: &'k V::Key) -> Self {
+        let hash = V::hash(key);
+        let tag = V::tag(key, hash);
+        Self { key, hash, tag }
+    }
+}
+
+impl<V: Keyed> Entry<V> {
+    #[inline]
+    fn is(&self, wanted: &Wanted<'_, V>) -> bool {
+        self.tag == wanted.tag && self.value.has_key(wanted.key)
+    }
+
+    /// The link that chains of this side go on by.
+    #[inline]
+    fn next(&self, side: Side) -> &Link<V> {
+        let [first, second] = &self.next;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+}
+
+/// Which of an entry's links the chains of a table are made of.
+///
+/// A table that takes another one's place uses the other links: entries stand in both, and readers who are still in the old
+/// one walk its chains to the end. There are never more than two with readers.
+#[derive(Clone, Copy)]
+enum Side {
+    First,
+    Second,
+}
+
+impl Side {
+    const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
+struct Buckets<V: Keyed> {
+    /// The count is a power of two.
+    heads: KVVec<Link<V>>,
+    side: Side,
+    /// The entries are this table's. Not any more when another one has taken its place.
+    owns: AtomicBool,
+}
 
 // SAFETY: The pointers are to nodes of `Send + Sync` contents that are shared by the rules of this module.
 unsafe impl<V: Keyed> Send for Buckets<V> {}
@@ -50,26 +115,74 @@ unsafe impl<V: Keyed> Sync for Buckets<V> {}
 const MIN_BUCKETS: usize = 64;
 
 impl<V: Keyed> Buckets<V> {
-    fn new(count: usize) -> Result<Self> {
-        Ok(Self(zeroed(count)?))
+    fn new(count: usize, side: Side) -> Result<Self> {
+        Ok(Self {
+            heads: zeroed(count)?,
+            side,
+            owns: AtomicBool::new(true),
+        })
     }
 
-    /// The head of the chain for `hash`. The count is a power of two.
+    /// The head of the chain for `hash`.
     #[inline]
     fn head(&self, hash: u64) -> Option<&Link<V>> {
-        let mask = self.0.len().wrapping_sub(1);
-        self.0.get(hash as usize & mask)
+        let mask = self.heads.len().wrapping_sub(1);
+        self.heads.get(hash as usize & mask)
+    }
+
+    /// Puts an entry in front of its chain.
+    fn link(&self, node: NonNull<Node<Entry<V>>>, hash: u64) {
+        if let Some(head) = self.head(hash) {
+            // SAFETY: The caller's node is live, and on this side nobody is at it yet.
+            let entry = unsafe { &(*node.as_ptr()).value };
+            let first = head.load(Ordering::Relaxed);
+            entry.next(self.side).store(first, Ordering::Relaxed);
+            head.store(node.as_ptr(), Ordering::Release);
+        }
+    }
+
+    /// The entry for a key, under the read lock.
+    #[inline]
+    fn find<'g>(&'g self, wanted: &Wanted<'_, V>, _guard: &'g Guard) -> Option<&'g Arc<V>> {
+        let mut link = self.head(wanted.hash)?;
+        loop {
+            // SAFETY: A node reached under the read lock lives until a grace period after it was unlinked. `Acquire`
+            // makes its contents visible.
+            let node = unsafe { link.load(Ordering::Acquire).as_ref() }?;
+            if node.value.is(wanted) {
+                return Some(&node.value.value);
+            }
+            link = node.value.next(self.side);
+        }
+    }
+
+    /// The link that points at the entry for a key, and the entry. The writer's alone.
+    fn find_link(&self, wanted: &Wanted<'_, V>) -> Option<Found<'_, V>> {
+        let mut link = self.head(wanted.hash)?;
+        loop {
+            let node = NonNull::new(link.load(Ordering::Relaxed))?;
+            // SAFETY: Linked nodes are live, and only the writer unlinks.
+            let entry = unsafe { &(*node.as_ptr()).value };
+            if entry.is(wanted) {
+                return Some((link, node));
+            }
+            link = entry.next(self.side);
+        }
     }
 }
 
 impl<V: Keyed> Drop for Buckets<V> {
     fn drop(&mut self) {
-        for link in self.0.iter_mut() {
+        if !*self.owns.get_mut() {
+            return;
+        }
+        let side = self.side;
+        for link in self.heads.iter_mut() {
             let mut next = *link.get_mut();
             while let Some(node) = NonNull::new(next) {
-                // SAFETY: Chains own their nodes, and a table is dropped only when no reader can reach it.
-                let mut node = unsafe { KBox::from_raw(node.as_ptr()) };
-                next = *node.value.next.get_mut();
+                // SAFETY: The entries are this table's, and it is dropped only when no reader can reach it.
+                let node = unsafe { KBox::from_raw(node.as_ptr()) };
+                next = node.value.next(side).load(Ordering::Relaxed);
             }
         }
     }
@@ -82,17 +195,7 @@ impl<V: Keyed> Map<V> {
     /// The value under `key`, if there is one. Any context; the reference lasts as long as the read lock.
     #[inline]
     pub(crate) fn get<'g>(&'g self, key: &V::Key, guard: &'g Guard) -> Option<&'g Arc<V>> {
-        let buckets = self.0.read(guard)?;
-        let mut link = buckets.head(V::hash(key))?;
-        loop {
-            // SAFETY: A node reached under the read lock lives until a grace period after it was unlinked. `Acquire`
-            // makes its contents visible.
-            let node = unsafe { link.load(Ordering::Acquire).as_ref() }?;
-            if node.value.key == *key {
-                return Some(&node.value.value);
-            }
-            link = &node.value.next;
-        }
+        self.0.read(guard)?.find(&Wanted::new(key), guard)
     }
 }
 
@@ -101,6 +204,8 @@ pub(crate) struct MapWriter<V: Keyed> {
     shared: Arc<Rcu<Buckets<V>>>,
     len: usize,
     buckets: usize,
+    /// Until this is over there may be readers in the table before this one.
+    moved: Option<GracePeriod>,
     yard: Arc<Graveyard>,
 }
 
@@ -114,11 +219,15 @@ unsafe impl<V: Keyed> Sync for Entry<V> {}
 
 /// Makes an empty map. Process context; fails with `ENOMEM`.
 pub(crate) fn new_map<V: Keyed>(yard: Arc<Graveyard>) -> Result<(Map<V>, MapWriter<V>)> {
-    let shared = Arc::new(Rcu::new(Buckets::new(MIN_BUCKETS)?)?, GFP_KERNEL)?;
+    let shared = Arc::new(
+        Rcu::new(Buckets::new(MIN_BUCKETS, Side::First)?)?,
+        GFP_KERNEL,
+    )?;
     let writer = MapWriter {
         shared: shared.clone(),
         len: 0,
         buckets: MIN_BUCKETS,
+        moved: None,
         yard,
     };
     Ok((Map(shared), writer))
@@ -134,22 +243,15 @@ impl<V: Keyed> MapWriter<V> {
     pub(crate) fn get(&self, key: &V::Key) -> Option<Arc<V>> {
         let guard = rcu::read_lock();
         let buckets = self.shared.read(&guard)?;
-        let mut link = buckets.head(V::hash(key))?;
-        loop {
-            // SAFETY: As in `Map::get`.
-            let node = unsafe { link.load(Ordering::Acquire).as_ref() }?;
-            if node.value.key == *key {
-                return Some(node.value.value.clone());
-            }
-            link = &node.value.next;
-        }
+        buckets.find(&Wanted::new(key), &guard).cloned()
     }
 
     /// Allocates an entry for `value`.
     pub(crate) fn prepare(value: Arc<V>) -> Result<PreparedEntry<V>> {
+        let key = value.key();
         let entry = Entry {
-            key: value.key(),
-            next: AtomicPtr::new(ptr::null_mut()),
+            tag: V::tag(&key, V::hash(&key)),
+            next: [const { AtomicPtr::new(ptr::null_mut()) }; 2],
             value,
         };
         Ok(PreparedEntry(Node::new(entry)?))
@@ -162,7 +264,7 @@ impl<V: Keyed> MapWriter<V> {
         if old.is_none() {
             self.len = self.len.saturating_add(1);
             if self.len > self.buckets {
-                self.resize(self.buckets.saturating_mul(2));
+                self.resize(self.len);
             }
         }
         old
@@ -171,31 +273,22 @@ impl<V: Keyed> MapWriter<V> {
     fn put_linked(&mut self, entry: PreparedEntry<V>) -> Option<Arc<V>> {
         let guard = rcu::read_lock();
         let buckets = self.shared.read(&guard)?;
-        let key = entry.0.value.key;
-        let head = buckets.head(V::hash(&key))?;
+        let key = entry.0.value.value.key();
+        let wanted = Wanted::new(&key);
         let new = entry.0;
-        match Self::find_link(head, &key) {
-            Some((link, old)) => {
-                // SAFETY: `old` is linked, hence live, while we are the only writer.
-                let old_ref = unsafe { old.as_ref() };
-                new.value.next.store(
-                    old_ref.value.next.load(Ordering::Relaxed),
-                    Ordering::Relaxed,
-                );
-                let value = old_ref.value.value.clone();
-                link.store(KBox::into_raw(new), Ordering::Release);
-                // SAFETY: Unlinked just now; it came from `KBox::into_raw`.
-                unsafe { self.yard.bury(old) };
-                Some(value)
-            }
-            None => {
-                new.value
-                    .next
-                    .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
-                head.store(KBox::into_raw(new), Ordering::Release);
-                None
-            }
-        }
+        let Some((link, old)) = buckets.find_link(&wanted) else {
+            buckets.link(NonNull::new(KBox::into_raw(new))?, wanted.hash);
+            return None;
+        };
+        // SAFETY: `old` is linked, hence live, while we are the only writer.
+        let old_ref = unsafe { old.as_ref() };
+        let rest = old_ref.value.next(buckets.side).load(Ordering::Relaxed);
+        new.value.next(buckets.side).store(rest, Ordering::Relaxed);
+        let value = old_ref.value.value.clone();
+        link.store(KBox::into_raw(new), Ordering::Release);
+        // SAFETY: Unlinked just now; it came from `KBox::into_raw`.
+        unsafe { self.yard.bury(old) };
+        Some(value)
     }
 
     /// Takes the entry under `key` out and returns its value. Cannot fail. Process context.
@@ -203,14 +296,12 @@ impl<V: Keyed> MapWriter<V> {
         let value = {
             let guard = rcu::read_lock();
             let buckets = self.shared.read(&guard)?;
-            let (link, old) = Self::find_link(buckets.head(V::hash(key))?, key)?;
+            let (link, old) = buckets.find_link(&Wanted::new(key))?;
             // SAFETY: `old` is linked, hence live, while we are the only writer.
             let old_ref = unsafe { old.as_ref() };
             let value = old_ref.value.value.clone();
-            link.store(
-                old_ref.value.next.load(Ordering::Relaxed),
-                Ordering::Release,
-            );
+            let rest = old_ref.value.next(buckets.side).load(Ordering::Relaxed);
+            link.store(rest, Ordering::Release);
             // SAFETY: Unlinked just now; it came from `KBox::into_raw`.
             unsafe { self.yard.bury(old) };
             value
@@ -218,55 +309,46 @@ impl<V: Keyed> MapWriter<V> {
         self.yard.advance();
         self.len = self.len.saturating_sub(1);
         if self.buckets > MIN_BUCKETS && self.len < self.buckets / 8 {
-            self.resize(self.buckets / 4);
+            self.resize(self.len.saturating_mul(2));
         }
         Some(value)
     }
 
-    /// The link that points at the entry under `key`, and the entry.
-    fn find_link<'b>(head: &'b Link<V>, key: &V::Key) -> Option<Found<'b, V>> {
-        let mut link = head;
-        loop {
-            let node = NonNull::new(link.load(Ordering::Relaxed))?;
-            // SAFETY: Linked nodes are live, and only this writer unlinks.
-            let entry = unsafe { &(*node.as_ptr()).value };
-            if entry.key == *key {
-                return Some((link, node));
-            }
-            link = &entry.next;
-        }
-    }
-
-    /// Rebuilds the table with `count` buckets. Short of memory, the old one just stays: chains get longer, nothing is lost.
+    /// Rebuilds the table with `count` buckets, or a few more. The old one stays for now if it is short of memory, or has
+    /// taken the place of another one just before: chains get longer, nothing is lost.
     fn resize(&mut self, count: usize) {
+        if self.moved.as_ref().is_some_and(|moved| !moved.is_over()) {
+            return;
+        }
         let count = count.max(MIN_BUCKETS).next_power_of_two();
         if self.try_resize(count).is_ok() {
             self.buckets = count;
+            self.moved = Some(GracePeriod::begin());
         }
     }
 
     fn try_resize(&mut self, count: usize) -> Result {
-        let fresh = Buckets::<V>::new(count)?;
+        let side = {
+            let guard = rcu::read_lock();
+            self.shared.read(&guard).ok_or(EINVAL)?.side
+        };
         // No read lock is held here: allocating may sleep. The old table stays, as only this writer could replace it.
-        let guard = rcu::read_lock();
-        let old: *const Buckets<V> = self.shared.read(&guard).ok_or(EINVAL)?;
-        drop(guard);
-        // SAFETY: The table is published by us alone and we do not publish another before the end of this function.
-        for head in unsafe { &(*old).0 }.iter() {
-            let mut link = head;
-            // SAFETY: Linked nodes are live, and only this writer unlinks.
-            while let Some(node) = unsafe { link.load(Ordering::Relaxed).as_ref() } {
-                let copy = Self::prepare(node.value.value.clone())?.0;
-                if let Some(head) = fresh.head(V::hash(&node.value.key)) {
-                    copy.value
-                        .next
-                        .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
-                    head.store(KBox::into_raw(copy), Ordering::Relaxed);
+        let fresh = Rcu::prepare(Buckets::<V>::new(count, side.other())?)?;
+        {
+            let guard = rcu::read_lock();
+            let old = self.shared.read(&guard).ok_or(EINVAL)?;
+            for head in old.heads.iter() {
+                let mut link = head;
+                while let Some(node) = NonNull::new(link.load(Ordering::Relaxed)) {
+                    // SAFETY: Linked nodes are live, and only this writer unlinks.
+                    let entry = unsafe { &(*node.as_ptr()).value };
+                    fresh.link(node, V::hash(&entry.value.key()));
+                    link = entry.next(side);
                 }
-                link = &node.value.next;
             }
+            old.owns.store(false, Ordering::Relaxed);
         }
-        self.shared.publish(Some(Rcu::prepare(fresh)?), &self.yard);
+        self.shared.publish(Some(fresh), &self.yard);
         Ok(())
     }
 }

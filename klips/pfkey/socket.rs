@@ -206,9 +206,10 @@ impl Listeners {
 
     /// Whether somebody would see a message in the dialect `speech` that is for every socket.
     fn is_heard(&self, speech: Speech, default: Speech) -> bool {
-        self.list.iter().map(|sock| sock.data()).any(|data| {
-            data.speech(default) == speech || data.promiscuous.load(Ordering::Relaxed)
-        })
+        self.list
+            .iter()
+            .map(|sock| sock.data())
+            .any(|data| data.speech(default) == speech || data.promiscuous.load(Ordering::Relaxed))
     }
 
     fn curious(&self) -> impl Iterator<Item = &SocketRef<PfKey>> {

@@ -591,6 +591,7 @@ fn replay(size: u16, extended: bool) -> Result<Replay<KVec<u64>>> {
 
 impl Keyed for Sa {
     type Key = Said;
+    type Tag = Said;
 
     fn key(&self) -> Said {
         self.fixed.said
@@ -604,5 +605,16 @@ impl Keyed for Sa {
         h ^= (bits as u64) ^ ((bits >> 64) as u64);
         h = h.wrapping_mul(0xff51_afd7_ed55_8ccd);
         h ^ (h >> 32)
+    }
+
+    #[inline]
+    fn tag(said: &Said, _hash: u64) -> Said {
+        *said
+    }
+
+    #[inline]
+    fn has_key(&self, _said: &Said) -> bool {
+        // The tag is all of it.
+        true
     }
 }

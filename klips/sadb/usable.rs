@@ -67,6 +67,7 @@ impl Newest {
 
 impl Keyed for Newest {
     type Key = Need;
+    type Tag = u64;
 
     fn key(&self) -> Need {
         self.name
@@ -81,6 +82,16 @@ impl Keyed for Newest {
         h ^= (bits as u64) ^ ((bits >> 64) as u64);
         h = h.wrapping_mul(0xff51_afd7_ed55_8ccd);
         h ^ (h >> 32)
+    }
+
+    #[inline]
+    fn tag(_name: &Need, hash: u64) -> u64 {
+        hash
+    }
+
+    #[inline]
+    fn has_key(&self, name: &Need) -> bool {
+        self.name == *name
     }
 }
 

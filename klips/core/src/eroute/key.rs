@@ -39,7 +39,13 @@ impl Ord for Key {
     /// keys spend most of their time here.
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        let less = |less: bool| if less { Ordering::Less } else { Ordering::Greater };
+        let less = |less: bool| {
+            if less {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        };
         if self.family != other.family {
             return self.family.cmp(&other.family);
         }
