@@ -2,16 +2,17 @@
 /*
  * Adds SAs and eroutes, or SAs and policies, through one socket, and says what each kind of request costs.
  *
- * usage: rates klips|linux|xfrm [-n COUNT] [-l LABEL] [-w BITS] [-k]
+ * usage: rates klips|linux|xfrm [-n COUNT] [-w NUMBER] [-l LEVEL] [-m BITS] [-k]
  *
  *   klips  PF_KEY in the dialect of KLIPS: IPIP SA, ESP SA, their group, eroute
  *   linux  PF_KEY in the dialect of Linux: ESP SA in tunnel mode, policy
  *   xfrm   netlink: ESP SA in tunnel mode, policy
  *
  *   -n  how many of each (100,000)
- *   -l  label of the first window, for the QEMU plugin; the others count on from it
- *   -w  length of the masks of eroutes and policies (32, or less)
- *   -k  keep them; otherwise all is flushed in the end, a window of its own
+ *   -w  number of the first window, for the meter; the others count on from it
+ *   -l  what the meter is to do: see meter/marker.h (to count)
+ *   -m  length of the masks of eroutes and policies (32, or less)
+ *   -k  keep all; otherwise it is flushed in the end, in windows of their own
  *
  * It runs in the guest, as root, in the network namespace whose tables it fills; what is in them already stays until the
  * end. The SAs are AES-GCM-128 with a replay window of 32 packets, each to a peer of its own, as on a gateway of many. A
@@ -22,8 +23,8 @@
  *
  *   {"t":"rate","m":"klips","what":"sa","n":100000,"label":1,"secs":1.23,"user":0.04,"sys":1.18,"rate":81300}
  *
- * A window begins and ends with the no-op that the plugin knows, so that it counts the instructions under the same label.
- * Before a window ends what the kernel put off has a moment to be done.
+ * "label" is the number of the window in which the meter counted instructions. Before a window ends, what the kernel put
+ * off has a moment to be done.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,12 +36,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MARK(code) asm volatile(".byte 0x0f,0x1f,0x84,0x00," #code ",0x4d,0x50,0x49" ::: "memory")
+#include "../meter/marker.h"
 
 enum { PF_KEY_V2 = 2, ESP = 3, IPIP = 9 };
 enum { ADD = 3, FLUSH = 9, GRPSA = 13, ADDFLOW, DELFLOW, DEBUG };
@@ -386,12 +388,22 @@ static bool nl_ask(const struct request *r)
 
 /* ---- windows ---- */
 
-static void nibble(unsigned int n)
+/* Tells the meter. The instruction is made where it is needed: its argument is part of it. */
+static void mark(enum marker_kind kind, uint32_t argument)
 {
-	switch (n & 15) {
-#define N(x) case 0x##x: MARK(0x1##x); break
-	N(0); N(1); N(2); N(3); N(4); N(5); N(6); N(7); N(8); N(9); N(a); N(b); N(c); N(d); N(e); N(f);
+	static const uint8_t nopl[] = { 0x0f, 0x1f, 0x80 };
+	static uint8_t *page;
+	uint32_t word = marker_word(kind, argument);
+
+	if (!page) {
+		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page == MAP_FAILED)
+			die("mmap");
 	}
+	memcpy(page, nopl, sizeof(nopl));
+	memcpy(page + sizeof(nopl), &word, sizeof(word));
+	page[sizeof(nopl) + sizeof(word)] = 0xc3; /* ret */
+	((void (*)(void))page)();
 }
 
 static double seconds(const struct timeval *t)
@@ -426,13 +438,9 @@ static void run(struct request *r, int times, bool (*ask)(const struct request *
 	double began, took;
 	int n;
 
-	nibble(label >> 12);
-	nibble(label >> 8);
-	nibble(label >> 4);
-	nibble(label);
 	getrusage(RUSAGE_SELF, &before);
 	began = now();
-	MARK(0x01);
+	mark(MARKER_BEGIN, label);
 	for (n = 0; n < times; n++) {
 		vary(r, n);
 		if (!ask(r)) {
@@ -443,7 +451,7 @@ static void run(struct request *r, int times, bool (*ask)(const struct request *
 	took = now() - began;
 	getrusage(RUSAGE_SELF, &after);
 	usleep(200000);
-	MARK(0x02);
+	mark(MARKER_END, label);
 	printf("{\"t\":\"rate\",\"m\":\"%s\",\"what\":\"%s\",\"n\":%d,\"label\":%u,\"secs\":%.6f,\"user\":%.6f,\"sys\":%.6f,\"rate\":%.0f}\n",
 	       method, r->what, times, label++, took, seconds(&after.ru_utime) - seconds(&before.ru_utime),
 	       seconds(&after.ru_stime) - seconds(&before.ru_stime), times / took);
@@ -526,27 +534,30 @@ static void xfrm(bool keep)
 
 static int usage(void)
 {
-	fputs("usage: rates klips|linux|xfrm [-n COUNT] [-l LABEL] [-w BITS] [-k]\n", stderr);
+	fputs("usage: rates klips|linux|xfrm [-n COUNT] [-w NUMBER] [-l LEVEL] [-m BITS] [-k]\n", stderr);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
+	int option, level = LEVEL_COUNT;
 	bool keep = false;
-	int option;
 
 	if (argc < 2)
 		return usage();
 	method = argv[1];
-	while ((option = getopt(argc - 1, argv + 1, "n:l:w:k")) != -1)
+	while ((option = getopt(argc - 1, argv + 1, "n:w:l:m:k")) != -1)
 		switch (option) {
 		case 'n':
 			count = atoi(optarg);
 			break;
-		case 'l':
+		case 'w':
 			label = atoi(optarg);
 			break;
-		case 'w':
+		case 'l':
+			level = atoi(optarg);
+			break;
+		case 'm':
 			bits = atoi(optarg);
 			break;
 		case 'k':
@@ -557,6 +568,9 @@ int main(int argc, char **argv)
 		}
 	if (count < 1 || count >= 1 << 22 || bits < 8 || bits > 32)
 		return usage();
+	/* The meter changes its level between two blocks of instructions; a sleep is many of them. */
+	mark(MARKER_LEVEL, level);
+	usleep(1000);
 	if (strcmp(method, "klips") == 0)
 		klips(keep);
 	else if (strcmp(method, "linux") == 0)
@@ -565,5 +579,7 @@ int main(int argc, char **argv)
 		xfrm(keep);
 	else
 		return usage();
+	mark(MARKER_LEVEL, LEVEL_NOTHING);
+	usleep(1000);
 	return 0;
 }
