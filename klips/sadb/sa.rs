@@ -173,7 +173,9 @@ impl Sa {
             pad_errs: 0,
         };
         let mut iv = [0; 16];
-        crypto::random(&mut iv);
+        if let Xform::Esp(esp) = &blueprint.xform {
+            crypto::random(iv.get_mut(..esp.iv_len()).unwrap_or(&mut []));
+        }
         let (state, flags) = (blueprint.state.number(), blueprint.flags);
         let (sport, dport) = (blueprint.nat_sport, blueprint.nat_dport);
         Arc::pin_init(
