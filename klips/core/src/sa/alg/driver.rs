@@ -9,14 +9,24 @@ use core::ops::Deref;
 /// Room for the longest name that the table can make, and its NUL; the kernel's own limit is 128.
 const ROOM: usize = 64;
 
-/// A name such as `authenc(hmac(sha1),cbc(aes))`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct DriverName {
+/// A name such as `rfc4106(gcm(aes))` or `authenc(hmac(sha1),cbc(aes))`.
+#[derive(Clone, Copy)]
+pub struct DriverName(Name);
+
+#[derive(Clone, Copy)]
+enum Name {
+    /// One that needs no putting together.
+    Whole(&'static CStr),
     /// The name, and zeros up to the end.
-    bytes: [u8; ROOM],
+    Composed([u8; ROOM]),
 }
 
 impl DriverName {
+    /// The name of something that stands alone.
+    pub(super) const fn whole(name: &'static CStr) -> Self {
+        Self(Name::Whole(name))
+    }
+
     /// The parts one after the other. What does not fit is lost, and the kernel knows no such name.
     pub(super) fn compose(parts: &[&CStr]) -> Self {
         let mut bytes = [0; ROOM];
@@ -27,7 +37,7 @@ impl DriverName {
         for (to, from) in bytes.iter_mut().take(ROOM.saturating_sub(1)).zip(name) {
             *to = *from;
         }
-        Self { bytes }
+        Self(Name::Composed(bytes))
     }
 }
 
@@ -35,9 +45,20 @@ impl Deref for DriverName {
     type Target = CStr;
 
     fn deref(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+        match &self.0 {
+            Name::Whole(name) => name,
+            Name::Composed(bytes) => CStr::from_bytes_until_nul(bytes).unwrap_or_default(),
+        }
     }
 }
+
+impl PartialEq for DriverName {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for DriverName {}
 
 impl fmt::Debug for DriverName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +75,10 @@ mod tests {
         let name = DriverName::compose(&[c"authenc(", c"hmac(md5)", c",", c"cbc(aes)", c")"]);
         assert_eq!(&*name, c"authenc(hmac(md5),cbc(aes))");
         assert_eq!(&*DriverName::compose(&[]), c"");
+        assert_eq!(
+            DriverName::whole(c"cmac(aes)"),
+            DriverName::compose(&[c"cmac(", c"aes)"])
+        );
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn hash(id: u8) -> Option<Provider> {
 
 fn aead(cipher: &Cipher) -> Provider {
     Provider::Aead(match cipher.is_aead() {
-        true => DriverName::compose(&[cipher.driver]),
+        true => DriverName::whole(cipher.driver),
         false => authenc(auths::NO_AUTH.driver, cipher.driver, false),
     })
 }

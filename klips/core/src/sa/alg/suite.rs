@@ -100,7 +100,7 @@ impl Suite {
     /// Name for the kernel's AEAD API.
     pub fn driver(&self) -> DriverName {
         if self.aead {
-            return DriverName::compose(&[self.cipher]);
+            return DriverName::whole(self.cipher);
         }
         authenc(self.auth, self.cipher, self.esn)
     }
