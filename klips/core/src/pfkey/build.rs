@@ -136,6 +136,9 @@ impl<'b> Builder<'b> {
 
     pub(super) fn pad(&mut self) -> &mut Self {
         let gap = self.at.wrapping_neg() % WORD;
+        if gap == 0 {
+            return self;
+        }
         self.put([0; WORD].get(..gap).unwrap_or(&[]));
         self
     }

@@ -123,7 +123,8 @@ fn lifetime(bytes: &[u8]) -> Result<Lifetime, Errno> {
     })
 }
 
-fn address(bytes: &[u8]) -> Result<Endpoint, Errno> {
+/// An address, with its port and protocol.
+pub(super) fn address(bytes: &[u8]) -> Result<Endpoint, Errno> {
     let (head, sockaddr) = take::<layout::Address>(bytes)?;
     require(head.reserved.get() == 0, Errno::Einval)?;
     let (family, _) = take::<zerocopy::native_endian::U16>(sockaddr)?;

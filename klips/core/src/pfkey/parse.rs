@@ -4,6 +4,7 @@
 
 use core::net::IpAddr;
 
+use super::decode::address;
 use super::dialect::{self, Dialect, Rule, SatypeRule, KLIPS};
 use super::envelope::Envelope;
 use super::errno::Errno;
@@ -120,7 +121,10 @@ impl<'a> Found<'a> {
                 return Err(Errno::Einval);
             }
             found.seen |= kind.bit();
-            found.store(kind, raw.decode()?)?;
+            match found.address(kind) {
+                Some(slot) => *slot = Some(address(raw.bytes())?),
+                None => found.store(kind, raw.decode()?)?,
+            }
         }
         if rule.satisfied_by(found.seen) {
             Ok(found)
@@ -135,7 +139,6 @@ impl<'a> Found<'a> {
             (ExtType::Sa2, Ext::Sa(sa)) => self.sa2 = Some(check_sa(sa)?),
             (ExtType::LifetimeHard, Ext::Lifetime(life)) => self.hard = Some(life),
             (ExtType::LifetimeSoft, Ext::Lifetime(life)) => self.soft = Some(life),
-            (kind, Ext::Address(endpoint)) => self.store_address(kind, endpoint),
             (ExtType::KeyAuth, Ext::Key(key)) => self.auth_key = Some(key),
             (ExtType::KeyEncrypt, Ext::Key(key)) => self.encrypt_key = Some(key),
             (ExtType::IdentitySrc, Ext::Ident(id)) => self.ident_src = Some(check_ident(id)?),
@@ -155,20 +158,21 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    fn store_address(&mut self, kind: ExtType, endpoint: Endpoint) {
-        let slot = match kind {
-            ExtType::AddressSrc => &mut self.src,
-            ExtType::AddressDst => &mut self.dst,
-            ExtType::AddressProxy => &mut self.proxy,
-            ExtType::AddressDst2 => &mut self.dst2,
-            ExtType::AddressSrcFlow => &mut self.src_flow,
-            ExtType::AddressDstFlow => &mut self.dst_flow,
-            ExtType::AddressSrcMask => &mut self.src_mask,
-            ExtType::AddressDstMask => &mut self.dst_mask,
-            ExtType::NatTOa => &mut self.natt_oa,
-            _ => return,
-        };
-        *slot = Some(endpoint);
+    /// Where the address of an extension belongs: most extensions have one.
+    #[inline]
+    fn address(&mut self, kind: ExtType) -> Option<&mut Option<Endpoint>> {
+        match kind {
+            ExtType::AddressSrc => Some(&mut self.src),
+            ExtType::AddressDst => Some(&mut self.dst),
+            ExtType::AddressProxy => Some(&mut self.proxy),
+            ExtType::AddressDst2 => Some(&mut self.dst2),
+            ExtType::AddressSrcFlow => Some(&mut self.src_flow),
+            ExtType::AddressDstFlow => Some(&mut self.dst_flow),
+            ExtType::AddressSrcMask => Some(&mut self.src_mask),
+            ExtType::AddressDstMask => Some(&mut self.dst_mask),
+            ExtType::NatTOa => Some(&mut self.natt_oa),
+            _ => None,
+        }
     }
 
     /// Some extensions are permitted, must be well formed, and then nobody can do anything with them.
