@@ -12,7 +12,10 @@ use crate::kapi::{
     rcu::Graveyard,
     rcu_map::{new_map, Keyed, Map, MapWriter, PreparedEntry},
 };
-use core::{cmp::Reverse, net::IpAddr};
+use core::{
+    cmp::{Ordering, Reverse},
+    net::IpAddr,
+};
 use heapless::Vec;
 use kernel::{
     prelude::*,
@@ -27,7 +30,7 @@ use klips_core::{
 };
 
 /// What a template asks of an SA.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
     /// Where packets go: as a rule few SAs share it.
     pub(crate) dst: IpAddr,
@@ -37,6 +40,24 @@ pub(crate) struct Need {
     pub(crate) mode: Mode,
     /// 0 for any.
     pub(crate) reqid: u32,
+}
+
+impl PartialOrd for Need {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Need {
+    /// Some order: trees want one. Destinations tell most of them apart, and are compared as numbers first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (here, there) = (addr_bits(&self.dst), addr_bits(&other.dst));
+        if here != there {
+            return here.cmp(&there);
+        }
+        let all = |n: &Self| (n.dst, n.src, n.proto, n.mode, n.reqid);
+        all(self).cmp(&all(other))
+    }
 }
 
 /// How many of the SAs of one name packets see. All but the newest are there for the case that it has ended and nobody has
