@@ -17,7 +17,7 @@ use crate::{
                 Description, Device, Driver, KillList, Links, Name, NewDevice, Port, PortRef, Rtnl,
                 Stats, Wishes,
             },
-            netfilter::Interception,
+            netfilter::{Interception, Watch},
             notifier::Event,
             skbuff::Skb,
             sock,
@@ -40,23 +40,28 @@ use kernel::{
 /// MTU of an attached device: large enough that the stack leaves fragmenting to the outer packet.
 const ATTACHED_MTU: u32 = 16260;
 
-/// What the largest bundle may put in front of a packet; the stack leaves that much room.
-const HEADROOM: u16 = 96;
+/// What a bundle mostly puts in front of a packet: an IPv4 header, and ESP's with 16 bytes of IV. The stack leaves that much
+/// room; it copies a packet that has less, so it is no more than what a driver leaves for the purpose (`NET_SKB_PAD`).
+const HEADROOM: u16 = 44;
 
 /// Where a device is attached.
-pub(crate) struct Attachment(PortRef);
+pub(crate) struct Attachment {
+    port: PortRef,
+    /// What comes in by it in clear is looked at.
+    _watch: Watch,
+}
 
 impl Attachment {
     /// The physical device.
     #[inline]
     pub(crate) fn port(&self) -> &Port {
-        &self.0
+        &self.port
     }
 
     /// Room for the physical device's link header, bytes.
     #[inline]
     pub(crate) fn link_reserve(&self) -> usize {
-        self.0.link_reserve()
+        self.port.link_reserve()
     }
 }
 
@@ -211,11 +216,13 @@ pub(crate) fn attach(
     }
     check_physical(&data.ns, &phys)?;
     let (mtu, name) = (phys.mtu(), phys.name());
-    let headroom = HEADROOM.saturating_add(u16::try_from(phys.link_reserve()).unwrap_or(0));
-    let prepared = Rcu::prepare(Attachment(phys.hold()))?;
+    let prepared = Rcu::prepare(Attachment {
+        port: phys.hold(),
+        _watch: Watch::new(&phys),
+    })?;
     data.ns.watch(rtnl, dev.port().net(), catches)?;
     let interception = Interception::new(dev, &phys)?;
-    dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), headroom)?;
+    dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), HEADROOM)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
     data.wanted.with(|wanted| *wanted = Some(name));
     data.catches.store(catches, Ordering::Relaxed);

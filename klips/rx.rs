@@ -8,6 +8,7 @@
 mod alone;
 mod early;
 mod entry;
+mod express;
 mod later;
 mod policy;
 
@@ -223,7 +224,14 @@ impl<'g> Inbound<'g> {
         note(path, sa, view, in_tunnel)?;
         if in_tunnel {
             let tunnel = next.ok_or(Discard::RxNoTunnelSa)?;
-            let inner = self.untunnel(tunnel, view, next_header, &mut packet)?;
+            let inner = self.untunnel(
+                tunnel,
+                &view.src,
+                view.header_len,
+                view.tos,
+                next_header,
+                &mut packet,
+            )?;
             self.judge(&inner.flow, packet.bytes(), path, false)?;
             let len = self.deliver(tunnel, packet, inner.ethertype)?;
             return Ok(Onward::Delivered(len));
@@ -352,11 +360,14 @@ impl<'g> Inbound<'g> {
         Ok(sa)
     }
 
-    /// Takes the packet out of its tunnel, if that is an IPIP SA that ends its group and allows it.
+    /// Takes the packet out of its tunnel, if that is an IPIP SA that ends its group and allows it. The outer header, of
+    /// `header_len` bytes, shows `src` and `tos`.
     fn untunnel(
         &self,
         tunnel: &Arc<Sa>,
-        outer: &IpView,
+        src: &IpAddr,
+        header_len: usize,
+        tos: u8,
         next_header: u8,
         packet: &mut Packet,
     ) -> Result<Inner, Discard> {
@@ -366,8 +377,8 @@ impl<'g> Inbound<'g> {
         if tunnel.next.is_some() {
             return Err(Discard::RxTunnelNotLast);
         }
-        self.check_source(tunnel, &outer.src)?;
-        let inner = ipip::decap(packet, outer.header_len, next_header, outer.tos)?;
+        self.check_source(tunnel, src)?;
+        let inner = ipip::decap(packet, header_len, next_header, tos)?;
         if self.checks_policy() && !self.allows(tunnel, &inner.flow.src, &inner.flow.dst) {
             return Err(Discard::RxInnerMismatch);
         }

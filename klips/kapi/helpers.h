@@ -109,6 +109,8 @@ void klips_dst_release(struct dst_entry *dst);
 u32 klips_dst_mtu(const struct dst_entry *dst);
 int klips_dst_ifindex(const struct dst_entry *dst);
 bool klips_dst_is_current(struct dst_entry *dst);
+bool klips_dst_is_direct(const struct net *net, const struct dst_entry *dst);
+int klips_neigh_output4(struct net *net, struct sk_buff *skb);
 void klips_skb_use_route(struct sk_buff *skb, struct dst_entry *dst);
 u16 klips_reserve_idents(struct net *net, __be32 saddr, __be32 daddr, u8 proto, u16 count);
 int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u8 proto, int oif);
@@ -171,6 +173,7 @@ void klips_schedule_in(struct delayed_work *work, unsigned int secs);
 u64 klips_uptime_secs(void);
 u64 klips_wall_secs(void);
 void klips_local_bh_disable(void);
+bool klips_bh_is_disabled(void);
 void klips_local_bh_enable(void);
 
 #endif

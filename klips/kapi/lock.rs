@@ -14,23 +14,37 @@ use kernel::{
 };
 
 /// Evidence that bottom halves are disabled on this CPU.
-pub(crate) struct BhGuard(NotThreadSafe);
+pub(crate) struct BhGuard {
+    /// It was this guard that disabled them.
+    ours: bool,
+    _here: NotThreadSafe,
+}
 
 impl BhGuard {
-    /// Disables bottom halves. Any context but hard interrupts; nests.
+    /// Disables bottom halves, if they are not: where packets are they mostly are, and stay so until all that is called
+    /// there has returned. Any context but hard interrupts; nests.
     #[inline]
     pub(crate) fn new() -> Self {
-        // SAFETY: No requirement; undone in `drop` on the same thread, as the type is not `Send`.
-        unsafe { raw::klips_local_bh_disable() };
-        Self(NotThreadSafe)
+        // SAFETY: No requirement.
+        let ours = unsafe { !raw::klips_bh_is_disabled() };
+        if ours {
+            // SAFETY: No requirement; undone in `drop` on the same thread, as the type is not `Send`.
+            unsafe { raw::klips_local_bh_disable() };
+        }
+        Self {
+            ours,
+            _here: NotThreadSafe,
+        }
     }
 }
 
 impl Drop for BhGuard {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: Disabled in `new`.
-        unsafe { raw::klips_local_bh_enable() };
+        if self.ours {
+            // SAFETY: Disabled in `new`.
+            unsafe { raw::klips_local_bh_enable() };
+        }
     }
 }
 

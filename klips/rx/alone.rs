@@ -88,7 +88,9 @@ impl<'g> Inbound<'g> {
         next_header: u8,
         mut packet: Packet,
     ) -> Result<Onward<'g>, Discard> {
-        let inner = self.untunnel(tunnel, &at.view, next_header, &mut packet)?;
+        let (view, tos) = (&at.view, at.view.tos);
+        let (src, header_len) = (&view.src, view.header_len);
+        let inner = self.untunnel(tunnel, src, header_len, tos, next_header, &mut packet)?;
         let flow = &inner.flow;
         if matches!(flow.proto, ESP | AH | COMP) && !flow.is_fragment {
             let header = packet.bytes().get(flow.header_len..).unwrap_or(&[]);

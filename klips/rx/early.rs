@@ -32,7 +32,7 @@ impl Interceptor for IpsecDev {
 
     fn intercept(dev: &Device<Self>, packet: Straight<'_>) -> Result<(), ()> {
         let guard = rcu::read_lock();
-        let (src, dst, spi) = ends(&packet.head());
+        let (src, dst, spi, seq) = ends(&packet.head());
         let said = Said {
             dst: IpAddr::V4(dst),
             spi,
@@ -44,7 +44,15 @@ impl Interceptor for IpsecDev {
         if !same || !dev.data().is_on(packet.port(), &guard) {
             return Err(());
         }
-        inbound.take(sa, packet.take(), Carrier::Ip);
+        match inbound.inward_by(sa) {
+            Some(way) => {
+                dev.data().stats().arrived();
+                inbound.conclude(sa, inbound.express(&way, packet.take(), seq));
+            }
+            None => {
+                inbound.take(sa, packet.take(), Carrier::Ip);
+            }
+        }
         Ok(())
     }
 }

@@ -134,8 +134,13 @@ impl Outbound<'_> {
         packet.set_transport_offset(ipv4::HEADER_LEN);
         packet.scrub_outbound();
         packet.set_protocol(0x0800);
+        let net = self.dev.port().net();
         let routed = packet.by_route(&way.route, self.guard);
-        let sent = routed.local_out(self.dev.port().net());
+        let sent = if way.route.is_direct(net) {
+            routed.to_neighbour(net)
+        } else {
+            routed.local_out(net)
+        };
         sent.map_err(|_| Discard::TxRefused)?;
         Ok(len)
     }

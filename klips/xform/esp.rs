@@ -349,6 +349,28 @@ impl Esp {
         self.opened(sa, packet, view, &frame, result, authentic)
     }
 
+    /// Verifies and decrypts an ESP packet behind `header_len` bytes of IP header, to the end of which all of it stays where
+    /// it is. Returns the trailer, if that is good.
+    pub(crate) fn unseal(
+        &self,
+        packet: &mut Packet,
+        header_len: usize,
+        high: u32,
+    ) -> Result<Result<esp::Trailer, Discard>, Discard> {
+        let head = self.head_len();
+        let text = packet.len().checked_sub(header_len + head);
+        let text = text.ok_or(Discard::RxNoIcv)?;
+        let mut frame = self.surround(packet.bytes_mut(), header_len, text, high)?;
+        let (assoc, text_len) = (frame.span.assoc, frame.span.text);
+        let result = self
+            .aead
+            .decrypt(frame.bytes(packet), assoc, text_len, &mut frame.iv);
+        frame.close(packet).map_err(|_| Discard::RxBadLength)?;
+        result.map_err(refusal)?;
+        let plain = packet.bytes().get(header_len + head..);
+        Ok(self.trailer(plain.unwrap_or(&[])))
+    }
+
     /// What of a received ESP packet the cipher is to work on.
     pub(crate) fn enclose(
         &self,
@@ -362,16 +384,27 @@ impl Esp {
             .checked_sub(head)
             .ok_or(Discard::RxNoIcv)?;
         packet.trim(view.total_len);
+        self.surround(packet.bytes_mut(), view.header_len, text, high)
+    }
+
+    /// The frame of a received packet with ESP from `start` on and `text` bytes behind the IV.
+    fn surround(
+        &self,
+        bytes: &mut [u8],
+        start: usize,
+        text: usize,
+        high: u32,
+    ) -> Result<Frame, Discard> {
+        let head = self.head_len();
         let mut iv = [0u8; MAX_IV];
-        let bytes = packet.bytes_mut();
-        let body = bytes.get(view.header_len..).ok_or(Discard::RxBadLength)?;
+        let body = bytes.get(start..).ok_or(Discard::RxBadLength)?;
         let (header, _) = esp::EspHeader::parse(body).map_err(|_| Discard::RxTruncated)?;
         iv.get_mut(..self.suite.iv_len)
             .zip(body.get(esp::HEADER_LEN..head))
             .map(|(to, from)| to.copy_from_slice(from))
             .ok_or(Discard::RxBadLength)?;
         let span = Span {
-            start: view.header_len,
+            start,
             assoc: head,
             text,
         };
@@ -390,14 +423,9 @@ impl Esp {
         authentic: impl FnOnce(Option<usize>) -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
         frame.close(packet).map_err(|_| Discard::RxBadLength)?;
-        result.map_err(|e| match e {
-            EBADMSG => Discard::RxIcvFailed,
-            ENOMEM => Discard::RxNoMemory,
-            EBUSY | ENOSPC => Discard::RxCryptoBusy,
-            EINVAL => Discard::RxDecryptFailed,
-            _ => Discard::RxCryptoFailed,
-        })?;
-        let trailer = self.trailer(packet.bytes(), view);
+        result.map_err(refusal)?;
+        let body = view.payload(packet.bytes()).get(self.head_len()..);
+        let trailer = self.trailer(body.unwrap_or(&[]));
         let len = |trailer: &esp::Trailer| view.header_len + trailer.payload_len;
         authentic(trailer.as_ref().ok().map(len))?;
         let trailer = trailer?;
@@ -409,15 +437,12 @@ impl Esp {
         })
     }
 
-    /// The trailer of a decrypted packet.
-    fn trailer(&self, bytes: &[u8], view: &IpView) -> Result<esp::Trailer, Discard> {
-        let head = self.head_len();
-        let text = view.payload_len().saturating_sub(head);
-        let plain = bytes
-            .get(view.header_len..)
-            .and_then(|body| body.get(head..))
-            .and_then(|body| body.get(..text.checked_sub(self.suite.icv_len)?))
-            .ok_or(Discard::RxBadLength)?;
+    /// The trailer of a decrypted packet, of which `text` is what follows the IV.
+    #[inline]
+    fn trailer(&self, text: &[u8]) -> Result<esp::Trailer, Discard> {
+        let end = text.len().checked_sub(self.suite.icv_len);
+        let plain = end.and_then(|end| text.get(..end));
+        let plain = plain.ok_or(Discard::RxBadLength)?;
         esp::Trailer::parse(plain).map_err(|_| Discard::RxBadPadding)
     }
 
@@ -425,7 +450,7 @@ impl Esp {
     ///
     /// The IP header moves to where the payload begins. `sheds`: the payload is a packet in a tunnel that ends here, so that
     /// nobody looks at the header any more; it stays behind, and other bytes are in its place.
-    fn strip(
+    pub(crate) fn strip(
         &self,
         packet: &mut Packet,
         view: &IpView,
@@ -443,5 +468,16 @@ impl Esp {
         }
         view.rewrite(packet.bytes_mut(), trailer.next_header, len)
             .map_err(|_| Discard::RxBadLength)
+    }
+}
+
+/// What a packet is discarded for that the cipher has refused.
+fn refusal(e: Error) -> Discard {
+    match e {
+        EBADMSG => Discard::RxIcvFailed,
+        ENOMEM => Discard::RxNoMemory,
+        EBUSY | ENOSPC => Discard::RxCryptoBusy,
+        EINVAL => Discard::RxDecryptFailed,
+        _ => Discard::RxCryptoFailed,
     }
 }

@@ -40,12 +40,12 @@ int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned in
 		   unsigned int assoclen, unsigned int cryptlen, u8 *iv)
 {
 	char room[sizeof(struct aead_request) + KLIPS_REQUEST_ROOM] CRYPTO_MINALIGN_ATTR;
-	unsigned int size = sizeof(struct aead_request) + crypto_aead_reqsize(tfm);
+	unsigned int own = crypto_aead_reqsize(tfm);
 	struct aead_request *req = (void *)room;
 	struct scatterlist sg;
 	int ret;
 
-	if (unlikely(size > sizeof(room))) {
+	if (unlikely(own > KLIPS_REQUEST_ROOM)) {
 		req = aead_request_alloc(tfm, GFP_ATOMIC);
 		if (!req)
 			return -ENOMEM;
@@ -57,8 +57,8 @@ int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned in
 	ret = encrypt ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
 	if (unlikely(req != (void *)room))
 		aead_request_free(req);
-	else
-		memzero_explicit(room, size);
+	else if (own)
+		memzero_explicit(req->__ctx, own);
 	return ret;
 }
 

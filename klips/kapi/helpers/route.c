@@ -71,6 +71,44 @@ bool klips_dst_is_current(struct dst_entry *dst)
 	return dst_check(dst, 0);
 }
 
+/*
+ * Whether IPv4 would do nothing to a packet of this host that is sent by @dst, and is no longer than its MTU, but show it
+ * at POST_ROUTING and give it to the neighbour: nobody looks at LOCAL_OUT, and the route is an ordinary one. Under RCU.
+ */
+bool klips_dst_is_direct(const struct net *net, const struct dst_entry *dst)
+{
+	return !rcu_access_pointer(net->nf.hooks_ipv4[NF_INET_LOCAL_OUT]) &&
+	       dst_rtable(dst)->rt_type == RTN_UNICAST && !dst->lwtstate && !dst_xfrm(dst) &&
+	       !netif_is_l3_slave(dst->dev);
+}
+
+static int klips_neigh_finish4(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	struct rtable *rt = skb_rtable(skb);
+	struct neighbour *neigh;
+	bool is_v6gw = false;
+
+	neigh = ip_neigh_for_gw(rt, skb, &is_v6gw);
+	if (IS_ERR(neigh)) {
+		kfree_skb(skb);
+		return PTR_ERR(neigh);
+	}
+	return neigh_output(neigh, skb, is_v6gw);
+}
+
+/* Gives a packet with a complete IPv4 header but for its checksum, by a direct route, to the neighbour. Under RCU. */
+int klips_neigh_output4(struct net *net, struct sk_buff *skb)
+{
+	struct net_device *from = skb->dev;
+
+	IPCB(skb)->flags |= IPSKB_XFRM_TRANSFORMED;
+	ip_send_check(ip_hdr(skb));
+	skb->dev = skb_dst(skb)->dev;
+	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
+	return NF_HOOK(NFPROTO_IPV4, NF_INET_POST_ROUTING, net, NULL, skb, from, skb->dev,
+		       klips_neigh_finish4);
+}
+
 /* Makes @dst the packet's route, without a reference of its own: under RCU until the packet is given away. */
 void klips_skb_use_route(struct sk_buff *skb, struct dst_entry *dst)
 {

@@ -23,6 +23,11 @@ void klips_local_bh_disable(void)
 	local_bh_disable();
 }
 
+bool klips_bh_is_disabled(void)
+{
+	return softirq_count();
+}
+
 void klips_local_bh_enable(void)
 {
 	local_bh_enable();

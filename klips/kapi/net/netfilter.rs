@@ -10,7 +10,7 @@ mod incoming;
 mod outgoing;
 
 pub(crate) use early::{ends, routes_version, Interception, Interceptor, Straight};
-pub(crate) use incoming::{Arriving, Inspector};
+pub(crate) use incoming::{Arriving, Inspector, Watch};
 pub(crate) use outgoing::{Diverter, Leaving};
 
 use super::{raw, Net};

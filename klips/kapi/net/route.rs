@@ -65,6 +65,13 @@ impl Route {
         unsafe { raw::klips_dst_mtu(self.0.as_ptr()) as usize }
     }
 
+    /// Whether IPv4 would do nothing to a packet that is no longer than its MTU but give it to the neighbour. Under RCU.
+    #[inline]
+    pub(crate) fn is_direct(&self, net: &Net) -> bool {
+        // SAFETY: By the type invariants of both.
+        unsafe { raw::klips_dst_is_direct(net.as_ptr(), self.0.as_ptr()) }
+    }
+
     /// Whether it leads out of `port`.
     pub(crate) fn leads_to(&self, port: &Port) -> bool {
         // SAFETY: By the type invariant.

@@ -423,6 +423,16 @@ impl Routed {
         accepted(unsafe { raw::klips_local_out(net.as_ptr(), self.0 .0.into_raw()) })
     }
 
+    /// Gives an IPv4 packet of which all but the header's checksum is complete to the neighbour that its route leads to,
+    /// which must be direct ([`Route::is_direct`]), for a packet that has room for a link header.
+    pub(crate) fn to_neighbour(self, net: &Net) -> Result {
+        if self.0.len() < 20 {
+            return Err(EINVAL);
+        }
+        // SAFETY: As in `local_out`; a link header without room for it is refused by the stack.
+        accepted(unsafe { raw::klips_neigh_output4(net.as_ptr(), self.0 .0.into_raw()) })
+    }
+
     /// As [`Routed::local_out`], for an IPv6 packet.
     pub(crate) fn local_out6(self, net: &Net) -> Result {
         if self.0.len() < 40 {

@@ -112,10 +112,23 @@ impl Lifetimes {
         self.usetime.count != 0
     }
 
+    /// Whether there is any limit.
+    #[inline]
+    const fn is_limited(&self) -> bool {
+        let (bytes, packets) = (&self.bytes, &self.packets);
+        let (added, used) = (&self.addtime, &self.usetime);
+        let soft = bytes.soft | packets.soft | added.soft | used.soft;
+        let hard = bytes.hard | packets.hard | added.hard | used.hard;
+        soft | hard != 0
+    }
+
     /// Compares every counter with its limits. *Exceeded* is strictly greater; the order is bytes, addtime, usetime,
     /// packets.
     #[inline]
     pub fn check(&self, now: u64) -> Expiry {
+        if !self.is_limited() {
+            return Expiry::None;
+        }
         let elapsed = |since: u64| {
             if since == 0 {
                 0

@@ -131,7 +131,9 @@ pub fn write_trailer(tail: &mut [u8], next_header: u8) -> Result<(), WireError> 
     let (pad, trailer) = tail
         .split_at_mut_checked(padding)
         .ok_or(WireError::NoRoom)?;
-    for (byte, value) in pad.iter_mut().zip(1_u8..=u8::MAX) {
+    let mut value = 0_u8;
+    for byte in pad {
+        value = value.wrapping_add(1);
         *byte = value;
     }
     if let [len, next] = trailer {
@@ -173,7 +175,9 @@ impl Trailer {
             .split_at_checked(payload_len)
             .ok_or(WireError::BadLength)?;
         let mut differs = 0;
-        for (byte, value) in padding.iter().zip(1_u8..=u8::MAX) {
+        let mut value = 0_u8;
+        for byte in padding {
+            value = value.wrapping_add(1);
             differs |= byte ^ value;
         }
         Ok(Self {

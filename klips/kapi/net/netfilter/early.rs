@@ -154,12 +154,13 @@ impl<T: Interceptor> Drop for Interception<T> {
     }
 }
 
-/// Source, destination and SPI of the packet that `head` begins.
-pub(crate) fn ends(head: &[u8; 28]) -> (Ipv4Addr, Ipv4Addr, u32) {
-    let [.., s0, s1, s2, s3, d0, d1, d2, d3, p0, p1, p2, p3, _, _, _, _] = *head;
+/// Source, destination, SPI and sequence number of the packet that `head` begins.
+pub(crate) fn ends(head: &[u8; 28]) -> (Ipv4Addr, Ipv4Addr, u32, u32) {
+    let [.., s0, s1, s2, s3, d0, d1, d2, d3, p0, p1, p2, p3, n0, n1, n2, n3] = *head;
     (
         Ipv4Addr::new(s0, s1, s2, s3),
         Ipv4Addr::new(d0, d1, d2, d3),
         u32::from_be_bytes([p0, p1, p2, p3]),
+        u32::from_be_bytes([n0, n1, n2, n3]),
     )
 }

@@ -4,7 +4,11 @@
 
 use super::{pair, Pair, ACCEPT, DROP};
 use crate::kapi::{net::dev::Port, raw};
-use core::{marker::PhantomData, slice};
+use core::{
+    marker::PhantomData,
+    slice,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use kernel::ffi::{c_uint, c_void};
 
 /// How much of a packet is made linear to look at: addresses, extension headers, ports.
@@ -12,7 +16,8 @@ const LOOK: u32 = 128;
 
 /// Somebody who looks at packets that come in.
 pub(crate) trait Inspector: 'static {
-    /// Whether a packet may go on. Softirq, under RCU.
+    /// Whether a packet may go on that came in by a device which is watched ([`Watch`]), or by another one. Softirq, under
+    /// RCU.
     fn admits(packet: &mut Arriving<'_>) -> bool;
 }
 
@@ -52,6 +57,37 @@ impl<'a> Arriving<'a> {
     }
 }
 
+/// Counts of devices by a hash of their address: where there is none, no packet is looked at. All namespaces and inspectors
+/// share them.
+static WATCHED: [AtomicU32; 256] = [const { AtomicU32::new(0) }; 256];
+
+/// The count that a device is in.
+#[inline]
+fn watched(port: &Port) -> &'static AtomicU32 {
+    let [.., slot] = ((port.as_ptr() as u64) >> 6)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .to_le_bytes();
+    &WATCHED[slot as usize]
+}
+
+/// A wish that packets which a device receives be looked at; it ends with the value.
+pub(crate) struct Watch(&'static AtomicU32);
+
+impl Watch {
+    /// Wishes so. Any context.
+    pub(crate) fn new(port: &Port) -> Self {
+        let count = watched(port);
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The hooks of an inspector.
 pub(super) fn hooks<I: Inspector>() -> &'static Pair {
     &Ops::<I>::HOOKS
@@ -85,10 +121,14 @@ impl<I: Inspector> Ops<I> {
         // SAFETY: By the function's requirement; the device lives as long as the packet is on its way.
         let port = unsafe {
             match Port::from_raw((*state).in_) {
-                Some(port) if !raw::klips_skb_was_decrypted(skb) => port,
+                Some(port) if watched(port).load(Ordering::Relaxed) != 0 => port,
                 _ => return ACCEPT,
             }
         };
+        // SAFETY: By the function's requirement.
+        if unsafe { raw::klips_skb_was_decrypted(skb) } {
+            return ACCEPT;
+        }
         // INVARIANT: By the function's requirement.
         if I::admits(&mut Arriving { skb, port }) {
             ACCEPT
