@@ -30,19 +30,14 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../meter/marker.h"
+#include "../traffic/common.h"
 
 enum { PF_KEY_V2 = 2, ESP = 3, IPIP = 9 };
 enum { ADD = 3, FLUSH = 9, GRPSA = 13, ADDFLOW, DELFLOW, DEBUG };
@@ -65,12 +60,6 @@ static const char *method;
 static int sock, count = 100000, bits = 32;
 static unsigned int label;
 static const uint32_t own = 0xc0000201;	/* 192.0.2.1 */
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 /* The numbers of SA, peer and host are counted from these. */
 static uint32_t peer_of(int n)
@@ -388,35 +377,9 @@ static bool nl_ask(const struct request *r)
 
 /* ---- windows ---- */
 
-/* Tells the meter. The instruction is made where it is needed: its argument is part of it. */
-static void mark(enum marker_kind kind, uint32_t argument)
-{
-	static const uint8_t nopl[] = { 0x0f, 0x1f, 0x80 };
-	static uint8_t *page;
-	uint32_t word = marker_word(kind, argument);
-
-	if (!page) {
-		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (page == MAP_FAILED)
-			die("mmap");
-	}
-	memcpy(page, nopl, sizeof(nopl));
-	memcpy(page + sizeof(nopl), &word, sizeof(word));
-	page[sizeof(nopl) + sizeof(word)] = 0xc3; /* ret */
-	((void (*)(void))page)();
-}
-
 static double seconds(const struct timeval *t)
 {
 	return t->tv_sec + t->tv_usec * 1e-6;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
 static void vary(struct request *r, int n)
@@ -435,11 +398,12 @@ static void vary(struct request *r, int n)
 static void run(struct request *r, int times, bool (*ask)(const struct request *r))
 {
 	struct rusage before, after;
-	double began, took;
+	uint64_t began;
+	double took;
 	int n;
 
 	getrusage(RUSAGE_SELF, &before);
-	began = now();
+	began = nanoseconds();
 	mark(MARKER_BEGIN, label);
 	for (n = 0; n < times; n++) {
 		vary(r, n);
@@ -448,7 +412,7 @@ static void run(struct request *r, int times, bool (*ask)(const struct request *
 			die("refused");
 		}
 	}
-	took = now() - began;
+	took = (nanoseconds() - began) * 1e-9;
 	getrusage(RUSAGE_SELF, &after);
 	usleep(200000);
 	mark(MARKER_END, label);
@@ -568,9 +532,7 @@ int main(int argc, char **argv)
 		}
 	if (count < 1 || count >= 1 << 22 || bits < 8 || bits > 32)
 		return usage();
-	/* The meter changes its level between two blocks of instructions; a sleep is many of them. */
-	mark(MARKER_LEVEL, level);
-	usleep(1000);
+	set_level(level);
 	if (strcmp(method, "klips") == 0)
 		klips(keep);
 	else if (strcmp(method, "linux") == 0)
@@ -579,7 +541,6 @@ int main(int argc, char **argv)
 		xfrm(keep);
 	else
 		return usage();
-	mark(MARKER_LEVEL, LEVEL_NOTHING);
-	usleep(1000);
+	set_level(LEVEL_NOTHING);
 	return 0;
 }
