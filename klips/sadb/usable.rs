@@ -49,13 +49,14 @@ impl PartialOrd for Need {
 }
 
 impl Ord for Need {
-    /// Some order: trees want one. Destinations tell most of them apart, and are compared as numbers first.
+    /// Some order: trees want one. Destinations tell most of them apart, and are compared as numbers first; those that one
+    /// SA has are told apart by what is next.
     fn cmp(&self, other: &Self) -> Ordering {
         let (here, there) = (addr_bits(&self.dst), addr_bits(&other.dst));
         if here != there {
             return here.cmp(&there);
         }
-        let all = |n: &Self| (n.dst, n.src, n.proto, n.mode, n.reqid);
+        let all = |n: &Self| (n.mode, n.reqid, n.proto, n.src, n.dst);
         all(self).cmp(&all(other))
     }
 }

@@ -202,18 +202,16 @@ pub(super) fn whole(context: &mut Context<'_>, request: &linux::Sa<'_>) -> Done<
         return Err(Errno::Einval);
     }
     let mut linux = part(request)?;
-    let blueprint = blueprint(context, &params).map_err(|errno| match is_there(&params) {
+    let mut blueprint = blueprint(context, &params).map_err(|errno| match is_there(&params) {
         true => errno,
         false => Errno::Enosys,
     })?;
     if matches!(linux.mode, Mode::Tunnel | Mode::Any) {
         linux.tunnel = Some(tunnel(request, &blueprint)?);
     }
-    Ok(Blueprint {
-        auth: request.info.auth,
-        linux: Some(linux),
-        ..blueprint
-    })
+    blueprint.auth = request.info.auth;
+    blueprint.linux = Some(linux);
+    Ok(blueprint)
 }
 
 pub(super) fn add(context: &mut Context<'_>, request: &linux::Sa<'_>, buf: &mut [u8]) -> Outcome {
