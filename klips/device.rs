@@ -14,8 +14,8 @@ use crate::{
         lock::BhLock,
         net::{
             dev::{
-                Description, Device, Driver, KillList, Links, Name, NewDevice, Port, PortRef, Rtnl,
-                Stats, Wishes,
+                Description, Device, Driver, GroCells, KillList, Links, Name, NewDevice, Port,
+                PortRef, Rtnl, Stats, Wishes,
             },
             netfilter::{Interception, Watch},
             notifier::Event,
@@ -79,6 +79,7 @@ pub(crate) struct IpsecDev {
     /// It takes what leaves by its physical device and a policy is for. Ends with being detached for good.
     catches: AtomicBool,
     stats: DeviceStats,
+    gro: GroCells,
 }
 
 impl IpsecDev {
@@ -93,6 +94,7 @@ impl IpsecDev {
             interception: KBox::pin_init(BhLock::new(None), GFP_KERNEL)?,
             catches: AtomicBool::new(false),
             stats: DeviceStats::new()?,
+            gro: GroCells::new(),
         })
     }
 
@@ -308,6 +310,11 @@ impl Driver for IpsecDev {
     fn lower(&self) -> Option<i32> {
         let guard = rcu::read_lock();
         self.attachment(&guard).map(|a| a.port().ifindex())
+    }
+
+    #[inline]
+    fn gro(&self) -> &GroCells {
+        &self.gro
     }
 
     fn open(dev: &Device<Self>) -> Result {

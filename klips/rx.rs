@@ -22,7 +22,7 @@ use crate::{
     instance::Instance,
     kapi::{
         net::{
-            dev::Device,
+            dev::{Device, Driver},
             proto::Carrier,
             skbuff::{Packet, Skb},
         },
@@ -52,6 +52,7 @@ use klips_core::{
         ah::AhHeader,
         comp::{CompHeader, CPI_DEFLATE},
         esp::EspHeader,
+        flow::Flow,
         ip::{self, IpView, Walk},
         ipv4,
     },
@@ -60,6 +61,7 @@ use klips_core::{
 const ESP: u8 = 50;
 const AH: u8 = 51;
 const COMP: u8 = 108;
+const TCP: u8 = 6;
 
 /// Takes a packet that is ours.
 fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) {
@@ -233,7 +235,7 @@ impl<'g> Inbound<'g> {
                 &mut packet,
             )?;
             self.judge(&inner.flow, packet.bytes(), path, false)?;
-            let len = self.deliver(tunnel, packet, inner.ethertype)?;
+            let len = self.deliver(tunnel, packet, inner.ethertype, Some(&inner.flow))?;
             return Ok(Onward::Delivered(len));
         }
         match (next_header, next) {
@@ -410,17 +412,27 @@ impl<'g> Inbound<'g> {
             }
         }
         self.judge_transport(packet.bytes(), path, sa.is_linux())?;
-        self.deliver(sa, packet, ethertype)
+        self.deliver(sa, packet, ethertype, None)
     }
 
     /// Lets the packet enter the stack as received on the ipsecN device, with the mark of `sa`.
-    fn deliver(&self, sa: &Sa, mut packet: Packet, ethertype: u16) -> Result<usize, Discard> {
+    ///
+    /// `flow` is what is known of it. TCP has its segments merged, as a network card would do, for whoever is next.
+    fn deliver(
+        &self,
+        sa: &Sa,
+        mut packet: Packet,
+        ethertype: u16,
+        flow: Option<&Flow>,
+    ) -> Result<usize, Discard> {
         let len = packet.len();
         if let Some(mark) = mark_of(sa.fixed.saref, packet.mark()) {
             packet.set_mark(mark);
         }
+        let merges = flow.is_some_and(|flow| flow.proto == TCP && !flow.is_fragment);
+        let cells = merges.then(|| self.dev.data().gro());
         packet
-            .receive_on(self.dev.port(), ethertype)
+            .receive_on(self.dev.port(), ethertype, cells)
             .map_err(|_| Discard::RxNoMemory)?;
         Ok(len)
     }

@@ -21,6 +21,7 @@
 #include <linux/socket.h>
 #include <linux/sysctl.h>
 #include <linux/workqueue.h>
+#include <net/gro_cells.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/route.h>

@@ -103,7 +103,8 @@ impl<'g> Inbound<'g> {
             .map_err(|_| Discard::RxBadLength)?;
         packet.trim(HEADER + trailer.payload_len);
         let inner = self.untunnel(tunnel, &src, HEADER, tos, next_header, &mut packet)?;
-        self.deliver(tunnel, packet, inner.ethertype).map(Some)
+        self.deliver(tunnel, packet, inner.ethertype, Some(&inner.flow))
+            .map(Some)
     }
 
     /// Goes on with what was no packet in a tunnel.

@@ -498,7 +498,7 @@ impl Sa {
     ) -> core::result::Result<Option<Limit>, Discard> {
         let limit = self.hot(|hot| {
             Self::refuse(hot, |w| w.advance(seq))?;
-            Ok(Self::count_received(hot, len, now))
+            Ok(Self::count_checked(hot, len, now))
         })?;
         self.apply(limit);
         Ok(limit)
@@ -511,12 +511,33 @@ impl Sa {
         len: usize,
         now: u64,
     ) -> (core::result::Result<(), Discard>, Option<Limit>) {
+        self.pass(len, now, Discard::RxSaNotMature, Discard::RxExpired)
+    }
+
+    /// As [`Sa::send`], for an SA whose protocol has no sequence numbers.
+    #[inline]
+    pub(crate) fn send_unnumbered(
+        &self,
+        len: usize,
+        now: u64,
+    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
+        self.pass(len, now, Discard::TxSaNotMature, Discard::TxExpired)
+    }
+
+    #[inline]
+    fn pass(
+        &self,
+        len: usize,
+        now: u64,
+        unusable: Discard,
+        expired: Discard,
+    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
         if !self.state().carries_traffic() {
-            return (Err(Discard::RxSaNotMature), None);
+            return (Err(unusable), None);
         }
         let (result, limit) = self.hot(|hot| match hot.life.check(now) {
-            Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
-            _ => (Ok(()), Self::count_received(hot, len, now)),
+            Expiry::Hard(_) => (Err(expired), Some(Limit::Hard)),
+            _ => (Ok(()), Self::count_checked(hot, len, now)),
         });
         self.apply(limit);
         (result, limit)
@@ -525,13 +546,13 @@ impl Sa {
     /// Counts a genuine packet of `len` bytes after this SA's transform, and reports a soft limit.
     #[inline]
     pub(crate) fn end_receive(&self, len: usize, now: u64) -> Option<Limit> {
-        let limit = self.hot(|hot| Self::count_received(hot, len, now));
+        let limit = self.hot(|hot| Self::count_checked(hot, len, now));
         self.apply(limit);
         limit
     }
 
     #[inline]
-    fn count_received(hot: &mut Hot, len: usize, now: u64) -> Option<Limit> {
+    fn count_checked(hot: &mut Hot, len: usize, now: u64) -> Option<Limit> {
         let expiry = hot.life.check(now);
         hot.life.count(len, now);
         Self::soft(hot, expiry)

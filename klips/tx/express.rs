@@ -88,7 +88,7 @@ impl Outbound<'_> {
             .make_room(plan.headroom + self.phys.link_reserve(), plan.tailroom)
             .map_err(|_| Discard::TxNoMemory)?;
         let now = time::uptime_secs();
-        self.number(&way.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
+        self.count(&way.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
         let seq = self.number(&way.sa, plan.total_len, now)?;
         packet.put(plan.tailroom).map_err(|_| Discard::TxNoMemory)?;
         packet
@@ -120,6 +120,15 @@ impl Outbound<'_> {
             self.ns.report(sa, limit);
         }
         seq
+    }
+
+    /// Counts a packet that goes through a tunnel, which has no numbers, as on the long way.
+    fn count(&self, tunnel: &Arc<Sa>, len: usize, now: u64) -> Result<(), Discard> {
+        let (sent, limit) = tunnel.send_unnumbered(len, now);
+        if let Some(limit) = limit {
+            self.ns.report(tunnel, limit);
+        }
+        sent
     }
 
     /// Sends the outer packet by the way's route.

@@ -5,9 +5,11 @@
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 mod driver;
+mod gro;
 mod link;
 
 pub(crate) use driver::{Device, DeviceRef, Driver, Stats};
+pub(crate) use gro::GroCells;
 pub(crate) use link::{Description, Links, NewDevice, Policy, Registration, Wish, Wishes};
 
 use super::{raw, Net};

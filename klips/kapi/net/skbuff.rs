@@ -7,7 +7,12 @@
 //! [`Skb`] owns a buffer about which nothing else is known. [`Packet`] owns one whose contents are one linear,
 //! private piece that begins at the network header: only there bytes can be seen as a slice.
 
-use super::{dev::Port, raw, route::Route, Net};
+use super::{
+    dev::{GroCells, Port},
+    raw,
+    route::Route,
+    Net,
+};
 use core::{
     mem::ManuallyDrop,
     net::{Ipv4Addr, Ipv6Addr},
@@ -309,8 +314,13 @@ impl Packet {
 
     /// Lets the packet enter the stack as received on `port`.
     ///
-    /// `ethernet`: the device has Ethernet headers, so that captures expect one.
-    pub(crate) fn receive_on(mut self, port: &Port, ethertype: u16) -> Result {
+    /// `merged`: with others of its flow, in these cells, which must be the device's.
+    pub(crate) fn receive_on(
+        mut self,
+        port: &Port,
+        ethertype: u16,
+        merged: Option<&GroCells>,
+    ) -> Result {
         self.set_protocol(ethertype);
         let ethernet = port.is_ethernet();
         if ethernet {
@@ -322,8 +332,13 @@ impl Packet {
             raw::klips_skb_enter_device(skb.as_ptr(), port.as_ptr());
             raw::klips_skb_set_link(skb.as_ptr(), port.as_ptr(), ethernet);
         }
-        // SAFETY: The buffer is given up.
-        unsafe { raw::netif_rx(skb.into_raw()) };
+        match merged {
+            Some(cells) => cells.receive(skb),
+            None => {
+                // SAFETY: The buffer is given up.
+                unsafe { raw::netif_rx(skb.into_raw()) };
+            }
+        }
         Ok(())
     }
 

@@ -69,11 +69,22 @@ pub struct Plain {
 }
 
 /// What tells flows apart. Comparable within one run of the machine only: bytes are taken as they lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Id {
     words: [u64; 4],
     rest: u64,
 }
+
+impl PartialEq for Id {
+    /// By words: what the compiler makes of itself is a call.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.words, other.words);
+        (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) | (self.rest ^ other.rest) == 0
+    }
+}
+
+impl Eq for Id {}
 
 impl Id {
     fn new(words: [u64; 4], ports: [u8; 4], proto: u8, tos: u8) -> Self {

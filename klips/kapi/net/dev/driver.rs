@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
-use super::{Description, KillList, Links, NewDevice, Port, PortRef, Rtnl, Wishes};
+use super::{Description, GroCells, KillList, Links, NewDevice, Port, PortRef, Rtnl, Wishes};
 use crate::kapi::{
     net::{skbuff::Skb, to_result, Net},
     raw,
@@ -55,6 +55,8 @@ pub(crate) trait Driver: Send + Sync + Sized + 'static {
     fn delete(dev: &Device<Self>, rtnl: &Rtnl, list: &mut KillList);
     /// Interface index of the device that this one stands on. Any context.
     fn lower(&self) -> Option<c_int>;
+    /// Where packets that the device receives are merged.
+    fn gro(&self) -> &GroCells;
     /// The device is to go up. Under RTNL.
     fn open(dev: &Device<Self>) -> Result;
     /// The device went down. Under RTNL.
@@ -118,6 +120,8 @@ unsafe extern "C" fn create_header(
 
 impl<T: Driver> Device<T> {
     const OPS: raw::net_device_ops = raw::net_device_ops {
+        ndo_init: Some(Self::init_callback),
+        ndo_uninit: Some(Self::uninit_callback),
         ndo_open: Some(Self::open_callback),
         ndo_stop: Some(Self::stop_callback),
         ndo_start_xmit: Some(Self::start_xmit_callback),
@@ -251,6 +255,26 @@ impl<T: Driver> Device<T> {
     unsafe extern "C" fn destructor_callback(dev: *mut raw::net_device) {
         // SAFETY: The device is gone for everybody; its data was initialised before it was registered and is dropped once.
         unsafe { ptr::drop_in_place(raw::klips_netdev_priv(dev).cast::<T>()) };
+    }
+
+    /// The device is about to be registered.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a device of this driver with its data in place, and RTNL be held.
+    unsafe extern "C" fn init_callback(dev: *mut raw::net_device) -> c_int {
+        // SAFETY: By the function's requirement.
+        unsafe { Self::from_raw(dev).data().gro().set_up(dev) }
+    }
+
+    /// The device is no longer registered.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a device of this driver for which `init_callback` succeeded, and RTNL be held.
+    unsafe extern "C" fn uninit_callback(dev: *mut raw::net_device) {
+        // SAFETY: By the function's requirement; the device was taken down before.
+        unsafe { Self::from_raw(dev).data().gro().take_down() };
     }
 
     /// The device is to go up.
