@@ -129,7 +129,7 @@ def targets(figures):
         Target("data cache lines per packet above plain, 64 bytes", 80, single(64, "lines")),
         *(Target(f"above plain with 100,000 eroutes, by one eroute: {text}", 1.10, figures.growth(OURS, kind),
                  figures.growth(REFERENCE, kind))
-          for kind, text in (("single", "one flow"), ("spread", "another flow each time"))),
+          for kind, text in (("single", "one flow"), ("spread", "a new flow each time"))),
         *(Target(f"two processors on one SA, {size} bytes, {text}: packets, by one processor's", 1.8,
                  figures.scaling(OURS, size, case, "insn"), figures.scaling(REFERENCE, size, case, "insn"), more=True)
           for size in SIZES for case, text in ((TOGETHER, "one way"), (AGAINST, "both ways"))),

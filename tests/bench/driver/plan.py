@@ -5,7 +5,8 @@ import dataclasses
 
 PLAIN, REFERENCE, BEST, WIREGUARD, OURS = "plain", "xfrm-gcm128", "xfrm-best", "wireguard", "klips-gcm128"
 SUITES = ("gcm128", "gcm256", "cbc_sha256", "chacha20", "null_sha256", "ah_sha256")
-METHODS = (PLAIN, "xfrm-null", *(f"xfrm-{suite}" for suite in SUITES), BEST, WIREGUARD,
+BESIDE = "plain-klips"
+METHODS = (PLAIN, "xfrm-null", *(f"xfrm-{suite}" for suite in SUITES), BEST, WIREGUARD, BESIDE,
            *(f"klips-{suite}" for suite in SUITES))
 QUICK_METHODS = (PLAIN, REFERENCE, BEST, WIREGUARD, OURS)
 SIZES = (64, 1400)
@@ -108,17 +109,19 @@ def add_eroutes(plan, method, first, last):
 
 
 def add_scale(plan, count):
-    """More and more eroutes: one flow, and a flow for each packet as long as there are eroutes."""
+    """More and more eroutes: one flow, and a new flow for each packet. The first eroute is for all of them."""
     for method in ENTRIES:
         plan.line(f"method {method}")
         for first, last in zip((0, *EROUTES), EROUTES, strict=False):
             add_eroutes(plan, method, first, last)
-            plan.measure(windows(method, ["single", "spread"], SIZES[:1], str(last)), f"-f {last} -n {count}")
+            flows = last if last > 1 else EROUTES[-1]
+            plan.measure(windows(method, ["single", "spread"], SIZES[:1], str(last)), f"-f {flows} -n {count}")
         plan.line("unmethod")
 
 
 def add_loads(plan):
     """SAs, in tables that nobody empties again: the last thing that a guest does."""
+    plan.line("insert_klips")
     for what, first, count in (("klips-sa", 0, SAS), ("klips-tunnel", SAS, TUNNELS), ("xfrm-sa", 0, SAS)):
         plan.load(what, count, f"gwA {first} {count}")
 
@@ -146,6 +149,7 @@ def complete(methods=METHODS, count=512):
         add_tcp(plan, method, TCP_KIB)
         plan.line("unmethod")
     if methods == METHODS:
+        plan.line("remove_klips")
         add_scale(plan, count)
         add_loads(plan)
     return plan

@@ -101,7 +101,7 @@ def tcp_table(figures):
 
 def scale_table(figures):
     """More and more eroutes."""
-    kinds = {"single": "one flow", "spread": "another flow each time"}
+    kinds = {"single": "one flow", "spread": "a new flow each time"}
     rows = [[f"{method}, {text}"] + [number(figures.over(Window(method, kind, 64, str(count)))) for count in EROUTES] +
             [number(figures.growth(method, kind), 3)]
             for method in ENTRIES if method != PLAIN for kind, text in kinds.items()]

@@ -28,9 +28,10 @@ unmethod() {
 	"take_down_$stack" "$suite"
 }
 
-# Plain forwarding
+# Plain forwarding, as plain-klips with the module there and nothing for it to do
 
 set_up_plain() {
+	[ "$1" != klips ] || insert_klips
 	ip -n gwA route add $NET_B via $B dev wan
 	ip -n gwA route add $MANY via $B dev wan
 	ip -n gwB route add $NET_A via $A dev wan
@@ -167,6 +168,7 @@ klips_gateway() {
 }
 
 set_up_klips() {
+	insert_klips
 	klips_gateway gwA "$1" $A $B 1001 1002 $NET_A $NET_A $ALL_B $NET_B $MANY
 	klips_gateway gwB "$1" $B $A 1002 1001 $NET_B $ALL_B $NET_A $NET_A
 }

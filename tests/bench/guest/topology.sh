@@ -15,7 +15,15 @@ insert_modules() {
 	# What is missing is not fetched later, in the middle of a window.
 	echo >/proc/sys/kernel/modprobe
 	insert_list order
-	insmod /modules/klips.ko interfaces=1 || give_up klips.ko does not load
+}
+
+# Not before it is wanted: what it costs those who do without is to be seen.
+insert_klips() {
+	grep -q '^klips ' /proc/modules || insmod /modules/klips.ko interfaces=1 || give_up klips.ko does not load
+}
+
+remove_klips() {
+	rmmod klips || give_up klips.ko does not go
 }
 
 insert_list() {

@@ -146,7 +146,7 @@ void klips_add_tunnel(int fd, const struct side *side, uint32_t number)
 /* To the tunnel that the method has made: SPI 0x1001 leads to gwB, 0x1002 to gwA. */
 void klips_add_eroute(int fd, const struct side *side, uint32_t number)
 {
-	uint32_t net = MANY + number * 4;
+	uint32_t net = MANY + number * 4, mask = ~0u << (32 - many_bits(number));
 	struct message message;
 
 	start(&message, KLIPS_SADB_X_ADDFLOW, KLIPS_SADB_X_SATYPE_IPIP);
@@ -155,7 +155,7 @@ void klips_add_eroute(int fd, const struct side *side, uint32_t number)
 	put_address(&message, KLIPS_SADB_EXT_ADDRESS_DST, side->remote);
 	put_address(&message, KLIPS_SADB_X_EXT_ADDRESS_SRC_FLOW, side->at_a ? NET_A : net);
 	put_address(&message, KLIPS_SADB_X_EXT_ADDRESS_DST_FLOW, side->at_a ? net : NET_A);
-	put_address(&message, KLIPS_SADB_X_EXT_ADDRESS_SRC_MASK, side->at_a ? 0xffffff00 : 0xfffffffc);
-	put_address(&message, KLIPS_SADB_X_EXT_ADDRESS_DST_MASK, side->at_a ? 0xfffffffc : 0xffffff00);
+	put_address(&message, KLIPS_SADB_X_EXT_ADDRESS_SRC_MASK, side->at_a ? 0xffffff00 : mask);
+	put_address(&message, KLIPS_SADB_X_EXT_ADDRESS_DST_MASK, side->at_a ? mask : 0xffffff00);
 	request(fd, &message, "ADDFLOW");
 }

@@ -10,7 +10,7 @@
 #define GATEWAY_A	0xc0000201u	/* 192.0.2.1 */
 #define GATEWAY_B	0xc0000202u
 #define NET_A		0x0a010000u	/* 10.1.0.0/24 */
-#define MANY		0x0a400000u	/* 10.64.0.0/10: networks of four addresses each, as in traffic/udp.c */
+#define MANY		0x0a400000u	/* 10.64.0.0/10, and in it networks of four addresses each, as in traffic/udp.c */
 #define FIRST_SPI	0x10000u
 
 /* The gateway whose tables they are, as it sees the world. */
@@ -19,6 +19,12 @@ struct side {
 	uint32_t local, remote;		/* gateways */
 	bool at_a;			/* the many networks are the other side's */
 };
+
+/* What the entry with this number is for: the first one for all, the others for a network of four addresses each. */
+static inline int many_bits(uint32_t number)
+{
+	return number ? 30 : 10;
+}
 
 /* Adds the entry with this number; exits if that is refused. */
 typedef void (*adder)(int fd, const struct side *side, uint32_t number);

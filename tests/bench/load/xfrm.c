@@ -108,8 +108,8 @@ static void add_policy(int fd, const struct side *side, uint32_t number, uint8_t
 	uint32_t net = MANY + number * 4;
 
 	policy->sel.family = AF_INET;
-	select_net(&policy->sel.saddr, &policy->sel.prefixlen_s, many_are_dst ? NET_A : net, many_are_dst ? 24 : 30);
-	select_net(&policy->sel.daddr, &policy->sel.prefixlen_d, many_are_dst ? net : NET_A, many_are_dst ? 30 : 24);
+	select_net(&policy->sel.saddr, &policy->sel.prefixlen_s, many_are_dst ? NET_A : net, many_are_dst ? 24 : many_bits(number));
+	select_net(&policy->sel.daddr, &policy->sel.prefixlen_d, many_are_dst ? net : NET_A, many_are_dst ? many_bits(number) : 24);
 	policy->lft = unlimited();
 	policy->dir = direction;
 	policy->action = XFRM_POLICY_ALLOW;

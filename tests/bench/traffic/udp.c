@@ -68,7 +68,7 @@ static void send_large(const struct sender *sender)
 		send(sender->pair.source, payload(sender, n), BURST * sender->pair.size, 0);
 }
 
-/* Networks of four addresses each, from 10.64.0.0 on: those that the loader makes eroutes for. */
+/* To networks of four addresses each, from 10.64.0.0 on: those that `load` makes eroutes for. */
 static void send_spread(const struct sender *sender)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
