@@ -82,9 +82,26 @@ u32 klips_random_u32(void)
 	return get_random_u32();
 }
 
+/*
+ * An IV or less comes from what the CPU has in stock. For more, and for each such call, the generator makes a new key of
+ * its own.
+ */
 void klips_random_bytes(void *p, size_t len)
 {
-	get_random_bytes(p, len);
+	u64 word;
+
+	if (len > 2 * sizeof(word)) {
+		get_random_bytes(p, len);
+		return;
+	}
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		word = get_random_u64();
+		memcpy(p, &word, sizeof(word));
+	}
+	if (len) {
+		word = get_random_u64();
+		memcpy(p, &word, len);
+	}
 }
 
 unsigned int klips_shash_digestsize(struct crypto_shash *tfm)
