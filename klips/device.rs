@@ -332,8 +332,8 @@ impl Driver for IpsecDev {
         );
     }
 
-    fn transmit(dev: &Device<Self>, skb: Skb) {
-        tx::transmit(dev, skb);
+    fn transmit(dev: &Device<Self>, skb: Skb, guard: &Guard) {
+        tx::transmit(dev, skb, guard);
     }
 
     fn stats(&self) -> Stats {

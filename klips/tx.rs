@@ -25,10 +25,7 @@ use crate::{
     xform::{udp, Outer, Xform},
 };
 use core::net::{IpAddr, Ipv4Addr};
-use kernel::sync::{
-    rcu::{self, Guard},
-    Arc,
-};
+use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
     addr::Family,
     eroute::{Key, Verdict},
@@ -55,9 +52,8 @@ const MAX_DECISIONS: usize = 4;
 const MAX_GROUPS: usize = 4;
 
 /// Takes a packet that the stack gave to an ipsecN device.
-pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb) {
-    let guard = rcu::read_lock();
-    conclude(dev, Outbound::new(dev, &guard).and_then(|out| out.run(skb)));
+pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb, guard: &Guard) {
+    conclude(dev, Outbound::new(dev, guard).and_then(|out| out.run(skb)));
 }
 
 /// Counts what became of a packet.

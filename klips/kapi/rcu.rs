@@ -13,6 +13,7 @@
 
 use super::work::{Run, Worker};
 use core::{
+    mem::ManuallyDrop,
     ops::Deref,
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicU64, Ordering},
@@ -67,6 +68,33 @@ impl<T> Node<T> {
         // CAST: The header is the first field of the `repr(C)` node.
         // SAFETY: By the function's requirement the box is ours again.
         drop(unsafe { KBox::from_raw(header.cast::<Self>()) });
+    }
+}
+
+/// Evidence that the caller of a callback holds the read lock for as long as that runs.
+pub(super) struct Held(ManuallyDrop<Guard>);
+
+impl Held {
+    /// # Safety
+    ///
+    /// The read lock must be held until the value is dropped; with bottom halves disabled it counts as held.
+    #[inline]
+    pub(super) unsafe fn assume() -> Self {
+        const { assert!(core::mem::size_of::<Guard>() == 0) };
+        // SAFETY: A guard has no contents; it stands for the lock, which is held by the function's requirement and is not
+        // released by this value.
+        Self(ManuallyDrop::new(unsafe {
+            NonNull::<Guard>::dangling().as_ptr().read()
+        }))
+    }
+}
+
+impl Deref for Held {
+    type Target = Guard;
+
+    #[inline]
+    fn deref(&self) -> &Guard {
+        &self.0
     }
 }
 

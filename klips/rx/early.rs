@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use core::net::IpAddr;
-use kernel::sync::rcu;
+use kernel::sync::rcu::Guard;
 use klips_core::said::{SaProto, Said};
 
 /// How a packet comes that `port` receives: by that device, and as routes are now. Never 0.
@@ -30,18 +30,17 @@ pub(crate) fn arrival(port: &Port) -> u64 {
 impl Interceptor for IpsecDev {
     type Beside = Ingress;
 
-    fn intercept(dev: &Device<Self>, packet: Straight<'_>) -> Result<(), ()> {
-        let guard = rcu::read_lock();
+    fn intercept(dev: &Device<Self>, packet: Straight<'_>, guard: &Guard) -> Result<(), ()> {
         let (src, dst, spi, seq) = ends(&packet.head());
         let said = Said {
             dst: IpAddr::V4(dst),
             spi,
             proto: SaProto::Esp,
         };
-        let inbound = Inbound::new(dev, &guard);
-        let sa = inbound.ns.sadb.get(&said, &guard).ok_or(())?;
+        let inbound = Inbound::new(dev, guard);
+        let sa = inbound.ns.sadb.get(&said, guard).ok_or(())?;
         let same = sa.fixed.src == IpAddr::V4(src) && sa.arrives_by(arrival(packet.port()));
-        if !same || !dev.data().is_on(packet.port(), &guard) {
+        if !same || !dev.data().is_on(packet.port(), guard) {
             return Err(());
         }
         match inbound.inward_by(sa) {

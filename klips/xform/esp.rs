@@ -143,8 +143,8 @@ impl Esp {
         let mut iv = [0u8; MAX_IV];
         if self.suite.counts_ivs {
             let count = self.iv_base.wrapping_add(seq);
-            for (to, from) in iv.iter_mut().zip(count.to_be_bytes()) {
-                *to = from;
+            if let Some(to) = iv.first_chunk_mut() {
+                *to = count.to_be_bytes();
             }
         } else if let Some(used) = iv.get_mut(..self.suite.iv_len) {
             crypto::random(used);
@@ -290,10 +290,8 @@ impl Esp {
             seq: low_half(seq),
         };
         header.write(body).map_err(|_| Discard::TxBadBundle)?;
-        body.get_mut(esp::HEADER_LEN..head)
-            .zip(iv.get(..self.suite.iv_len))
-            .map(|(to, from)| to.copy_from_slice(from))
-            .ok_or(Discard::TxBadBundle)?;
+        let place = body.get_mut(esp::HEADER_LEN..head);
+        copy_iv(place, iv.get(..self.suite.iv_len)).ok_or(Discard::TxBadBundle)?;
         let end = head + text;
         let trailer = end.checked_sub(tail).and_then(|at| body.get_mut(at..end));
         let trailer = trailer.ok_or(Discard::TxBadBundle)?;
@@ -399,10 +397,8 @@ impl Esp {
         let mut iv = [0u8; MAX_IV];
         let body = bytes.get(start..).ok_or(Discard::RxBadLength)?;
         let (header, _) = esp::EspHeader::parse(body).map_err(|_| Discard::RxTruncated)?;
-        iv.get_mut(..self.suite.iv_len)
-            .zip(body.get(esp::HEADER_LEN..head))
-            .map(|(to, from)| to.copy_from_slice(from))
-            .ok_or(Discard::RxBadLength)?;
+        let shown = body.get(esp::HEADER_LEN..head);
+        copy_iv(iv.get_mut(..self.suite.iv_len), shown).ok_or(Discard::RxBadLength)?;
         let span = Span {
             start,
             assoc: head,
@@ -469,6 +465,22 @@ impl Esp {
         view.rewrite(packet.bytes_mut(), trailer.next_header, len)
             .map_err(|_| Discard::RxBadLength)
     }
+}
+
+/// Copies an IV. `None`: one of the two is not there, or they differ in length.
+#[inline]
+fn copy_iv(to: Option<&mut [u8]>, from: Option<&[u8]>) -> Option<()> {
+    let (to, from) = to.zip(from)?;
+    if to.len() != from.len() {
+        return None;
+    }
+    // Most IVs have eight bytes: one load and one store, where the general way is a call.
+    if from.len() == 8 {
+        *to.first_chunk_mut::<8>()? = *from.first_chunk()?;
+    } else {
+        to.copy_from_slice(from);
+    }
+    Some(())
 }
 
 /// What a packet is discarded for that the cipher has refused.

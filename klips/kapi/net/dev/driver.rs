@@ -8,11 +8,13 @@ use super::{Description, GroCells, KillList, Links, NewDevice, Port, PortRef, Rt
 use crate::kapi::{
     net::{skbuff::Skb, to_result, Net},
     raw,
+    rcu::Held,
 };
 use core::{marker::PhantomData, mem, ops::Deref, ptr, ptr::NonNull};
 use kernel::{
     ffi::{c_int, c_uint, c_void},
     prelude::*,
+    sync::rcu::Guard,
 };
 
 /// Counters of a device.
@@ -62,7 +64,7 @@ pub(crate) trait Driver: Send + Sync + Sized + 'static {
     /// The device went down. Under RTNL.
     fn stop(dev: &Device<Self>);
     /// Sends a packet. Bottom halves are disabled and RCU is held; many CPUs at the same time.
-    fn transmit(dev: &Device<Self>, skb: Skb);
+    fn transmit(dev: &Device<Self>, skb: Skb, guard: &Guard);
     /// Counters. May not sleep.
     fn stats(&self) -> Stats;
     /// A private ioctl, `cmd` counted from `SIOCDEVPRIVATE`, with the first 16 bytes of its argument. Under RTNL.
@@ -309,8 +311,9 @@ impl<T: Driver> Device<T> {
         dev: *mut raw::net_device,
     ) -> raw::netdev_tx_t {
         if let Some(skb) = NonNull::new(skb) {
-            // SAFETY: The kernel passes a device of this driver and gives us the buffer.
-            unsafe { T::transmit(Self::from_raw(dev), Skb::from_raw(skb)) };
+            // SAFETY: The kernel passes a device of this driver and gives us the buffer; bottom halves are disabled, which
+            // holds off grace periods, until the function returns.
+            unsafe { T::transmit(Self::from_raw(dev), Skb::from_raw(skb), &Held::assume()) };
         }
         raw::netdev_tx_NETDEV_TX_OK
     }

@@ -16,11 +16,13 @@ use crate::kapi::{
         to_result, Net,
     },
     raw,
+    rcu::Held,
 };
 use core::{mem, net::Ipv4Addr, ptr::NonNull};
 use kernel::{
     ffi::{c_uint, c_void},
     prelude::*,
+    sync::rcu::Guard,
 };
 
 /// What a hook says: the packet is mine.
@@ -30,8 +32,12 @@ const STOLEN: c_uint = 2;
 pub(crate) trait Interceptor: Driver {
     /// Who looks at packets that come in beside, if anybody does.
     type Beside: Inspector;
-    /// Takes a packet, or hands it back. Softirq, under RCU.
-    fn intercept(dev: &Device<Self>, packet: Straight<'_>) -> core::result::Result<(), ()>;
+    /// Takes a packet, or hands it back. Softirq.
+    fn intercept(
+        dev: &Device<Self>,
+        packet: Straight<'_>,
+        guard: &Guard,
+    ) -> core::result::Result<(), ()>;
 }
 
 /// An ESP packet that nothing stands between and its SA but its route.
@@ -135,8 +141,10 @@ impl<T: Interceptor> Interception<T> {
         };
         // SAFETY: By the function's requirement: the hook is gone before the device is.
         let dev = unsafe { Device::<T>::from_raw(priv_.cast()) };
+        // SAFETY: By the function's requirement.
+        let held = unsafe { Held::assume() };
         // INVARIANT: The helper has looked.
-        match T::intercept(dev, Straight { skb, port }) {
+        match T::intercept(dev, Straight { skb, port }, &held) {
             Ok(()) => STOLEN,
             Err(()) => ACCEPT,
         }
