@@ -146,7 +146,7 @@ impl Outbound<'_> {
         let net = self.dev.port().net();
         let routed = packet.by_route(&way.route, self.guard);
         let sent = if way.route.is_direct(net) {
-            routed.to_neighbour(net)
+            routed.hand_to_neighbour(net)
         } else {
             routed.local_out(net)
         };

@@ -104,6 +104,7 @@ int klips_neigh_output4(struct net *net, struct sk_buff *skb)
 	IPCB(skb)->flags |= IPSKB_XFRM_TRANSFORMED;
 	ip_send_check(ip_hdr(skb));
 	skb->dev = skb_dst(skb)->dev;
+	IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
 	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
 	return NF_HOOK(NFPROTO_IPV4, NF_INET_POST_ROUTING, net, NULL, skb, from, skb->dev,
 		       klips_neigh_finish4);

@@ -440,7 +440,7 @@ impl Routed {
 
     /// Gives an IPv4 packet of which all but the header's checksum is complete to the neighbour that its route leads to,
     /// which must be direct ([`Route::is_direct`]), for a packet that has room for a link header.
-    pub(crate) fn to_neighbour(self, net: &Net) -> Result {
+    pub(crate) fn hand_to_neighbour(self, net: &Net) -> Result {
         if self.0.len() < 20 {
             return Err(EINVAL);
         }

@@ -61,13 +61,16 @@ impl<'a> Arriving<'a> {
 /// share them.
 static WATCHED: [AtomicU32; 256] = [const { AtomicU32::new(0) }; 256];
 
+static WATCHED_ELSE: AtomicU32 = AtomicU32::new(0);
+
 /// The count that a device is in.
 #[inline]
 fn watched(port: &Port) -> &'static AtomicU32 {
     let [.., slot] = ((port.as_ptr() as u64) >> 6)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .to_le_bytes();
-    &WATCHED[slot as usize]
+    // There is one for each value of a byte.
+    WATCHED.get(usize::from(slot)).unwrap_or(&WATCHED_ELSE)
 }
 
 /// A wish that packets which a device receives be looked at; it ends with the value.
