@@ -7,9 +7,9 @@
 //! What may change from packet to packet, or without an epoch (an SA's state and numbers, MTUs, switches, the route itself),
 //! is looked at for every packet still.
 //!
-//! The table is a fixed number of places, shared by all CPUs, which only read it as long as nothing changes. A flow that has a
-//! place keeps it while its packets come: others get it after two of theirs have found it idle, so that a scan of many flows
-//! neither fills memory nor drives out what is in use.
+//! The table is a fixed number of places, shared by all CPUs, which only read it as long as nothing changes. A flow gets a place
+//! with its second packet: many flows are one packet long. It keeps the place while its packets come: others get it after two
+//! of theirs have found it idle, so that a scan of many flows neither fills memory nor drives out what is in use.
 
 use crate::{
     eroute::Eroute,
@@ -141,9 +141,15 @@ pub(crate) struct Found {
     pub(crate) route: Route,
 }
 
+struct Place {
+    way: Memo<Way>,
+    /// Which flow without a place came here last: part of its hash.
+    last: AtomicU32,
+}
+
 /// The ways of a namespace's flows.
 pub(crate) struct Flows {
-    places: KVec<Memo<Way>>,
+    places: KVec<Place>,
     /// The newest epoch that a way may be of; 0: there are none.
     newest: AtomicU64,
     yard: Arc<Graveyard>,
@@ -154,7 +160,11 @@ impl Flows {
     pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<Self> {
         let mut places = KVec::with_capacity(PLACES, GFP_KERNEL)?;
         for _ in 0..PLACES {
-            places.push(Memo::empty(), GFP_KERNEL)?;
+            let place = Place {
+                way: Memo::empty(),
+                last: AtomicU32::new(0),
+            };
+            places.push(place, GFP_KERNEL)?;
         }
         Ok(Self {
             places,
@@ -163,14 +173,15 @@ impl Flows {
         })
     }
 
-    fn place(&self, id: &Id) -> Option<&Memo<Way>> {
-        self.places.get(id.hash() as usize & (PLACES - 1))
+    #[inline]
+    fn place(&self, hash: u64) -> Option<&Place> {
+        self.places.get(hash as usize & (PLACES - 1))
     }
 
     /// The way of a flow, if it is known. Any context.
     #[inline]
     pub(crate) fn find<'g>(&'g self, id: &Id, guard: &'g Guard) -> Option<&'g Way> {
-        let way = self.place(id)?.read(guard)?;
+        let way = self.place(id.hash())?.way.read(guard)?;
         if way.id != *id || way.epoch != self.yard.epoch() {
             return None;
         }
@@ -182,13 +193,21 @@ impl Flows {
 
     /// Whether a flow whose way is not known may have a place. Any context.
     pub(crate) fn has_place(&self, id: &Id, guard: &Guard) -> bool {
-        let Some(place) = self.place(id) else {
+        let hash = id.hash();
+        let Some(place) = self.place(hash) else {
             return false;
         };
-        place.read(guard).is_none_or(|way| {
-            way.id == *id
-                || way.epoch != self.yard.epoch()
-                || !way.used.swap(false, Ordering::Relaxed)
+        let way = place.way.read(guard);
+        if way.is_some_and(|way| way.id == *id) {
+            return true;
+        }
+        let tag = (hash >> 32) as u32;
+        if place.last.load(Ordering::Relaxed) != tag {
+            place.last.store(tag, Ordering::Relaxed);
+            return false;
+        }
+        way.is_none_or(|way| {
+            way.epoch != self.yard.epoch() || !way.used.swap(false, Ordering::Relaxed)
         })
     }
 
@@ -207,16 +226,16 @@ impl Flows {
             idents: AtomicU32::new(0),
             used: AtomicBool::new(true),
         };
-        if let Some(place) = self.place(&id) {
-            place.put(way, &self.yard);
+        if let Some(place) = self.place(id.hash()) {
+            place.way.put(way, &self.yard);
             self.newest.store(epoch, Ordering::Relaxed);
         }
     }
 
     /// Forgets a way that turned out not to be one any more. Any context.
     pub(crate) fn forget(&self, way: &Way) {
-        if let Some(place) = self.place(&way.id) {
-            place.forget(&self.yard);
+        if let Some(place) = self.place(way.id.hash()) {
+            place.way.forget(&self.yard);
         }
     }
 
@@ -235,9 +254,9 @@ impl Flows {
         let now = self.yard.epoch();
         for place in &self.places {
             let guard = rcu::read_lock();
-            match place.read(&guard) {
+            match place.way.read(&guard) {
                 Some(way) if way.epoch == now => self.newest.store(now, Ordering::Relaxed),
-                Some(_) => place.forget(&self.yard),
+                Some(_) => place.way.forget(&self.yard),
                 None => {}
             }
         }
@@ -246,7 +265,7 @@ impl Flows {
     /// Forgets all. Process context.
     pub(crate) fn clear(&self) {
         for place in &self.places {
-            place.forget(&self.yard);
+            place.way.forget(&self.yard);
         }
     }
 }

@@ -173,14 +173,15 @@ with case("netfilter sees the outer packets of a flow from the moment on that a 
     peer.run("nft", "delete table netdev see")
     warm()
 
-with case("a raw socket for ESP gets its copies"):
-    with peer:
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 50)
-    raw.settimeout(5)
-    equal(len(send()), 1, "the packet arrives")
-    check(raw.recv(2000)[9] == 50, "and the socket has a copy of the outer one")
-    raw.close()
-    warm()
+with case("raw sockets for ESP, and packet sockets for IPv4, get their copies"):
+    for kind in ((socket.AF_INET, socket.SOCK_RAW, 50), (socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))):
+        with peer:
+            tap = socket.socket(*kind)
+        tap.settimeout(5)
+        equal(len(send()), 1, "the packet arrives")
+        until(lambda: tap.recv(2000)[9] == 50, "and the socket has a copy of the outer one")
+        tap.close()
+        warm()
 
 with case("routes count as they are: one that goes, another way, and an address that goes from the far end"):
     warm()

@@ -33,6 +33,9 @@ bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
 	if (skb_shared(skb) || skb->mark || skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
 	    rcu_access_pointer(skb->dev->rx_handler))
 		return false;
+	/* Packet sockets for IPv4 alone: those for everything have seen it. */
+	if (!list_empty(&skb->dev->ptype_specific) || !list_empty(&net->ptype_specific))
+		return false;
 	return klips_hook_is_quiet(net->nf.hooks_ipv4[NF_INET_PRE_ROUTING], beside) &&
 	       klips_hook_is_quiet(net->nf.hooks_ipv4[NF_INET_LOCAL_IN], NULL) &&
 	       hlist_empty(&raw_v4_hashinfo.ht[raw_hashfunc(net, IPPROTO_ESP)]);
