@@ -110,7 +110,7 @@ impl Way {
     /// The identification of the next outer packet; `more` sets so many aside and returns the first of them.
     #[inline]
     pub(crate) fn ident(&self, more: impl Fn(u16) -> u16) -> u16 {
-        const BLOCK: u16 = 256;
+        const BLOCK: u16 = 32;
         let take = |state: u32| {
             (state >> 16 != 0).then(|| (state - 0x1_0000) & 0xffff_0000 | (state + 1) & 0xffff)
         };
@@ -191,15 +191,16 @@ impl Flows {
         Some(way)
     }
 
-    /// Whether a flow whose way is not known may have a place. Any context.
+    /// Whether the way of a flow is to be found out for its next packets: it is not known, and has a place. Any context.
     pub(crate) fn has_place(&self, id: &Id, guard: &Guard) -> bool {
         let hash = id.hash();
         let Some(place) = self.place(hash) else {
             return false;
         };
         let way = place.way.read(guard);
-        if way.is_some_and(|way| way.id == *id) {
-            return true;
+        if let Some(way) = way.filter(|way| way.id == *id) {
+            // One that is known already has been declined: it may serve other packets of the flow.
+            return way.epoch != self.yard.epoch();
         }
         let tag = (hash >> 32) as u32;
         if place.last.load(Ordering::Relaxed) != tag {
@@ -228,6 +229,11 @@ impl Flows {
         };
         if let Some(place) = self.place(id.hash()) {
             place.way.put(way, &self.yard);
+            if epoch != self.yard.epoch() {
+                // It may have been swept already, and the SAs are not to be held.
+                place.way.forget(&self.yard);
+                return;
+            }
             self.newest.store(epoch, Ordering::Relaxed);
         }
     }

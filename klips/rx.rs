@@ -12,7 +12,6 @@ mod express;
 mod later;
 mod policy;
 
-pub(crate) use early::arrival;
 pub(crate) use entry::{Ah, Esp};
 pub(crate) use policy::inward;
 
@@ -41,6 +40,7 @@ use crate::{
 };
 use alone::note;
 use core::net::IpAddr;
+use early::arrival;
 use heapless::Vec;
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
@@ -68,7 +68,11 @@ fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) 
     let dev = skb.device().and_then(|port| ns.device_behind(port, guard));
     match dev {
         Some(dev) => {
-            let by = skb.device().map(arrival);
+            let routes = skb.routed_by();
+            let by = skb
+                .device()
+                .zip(routes)
+                .map(|(port, routes)| arrival(port, routes));
             let inbound = Inbound::new(dev, guard);
             if inbound.take(sa, skb, carrier) && carrier == Carrier::Ip {
                 by.inspect(|by| sa.arrived(*by));

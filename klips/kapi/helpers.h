@@ -138,6 +138,7 @@ void klips_skb_scrub_outbound(struct sk_buff *skb);
 bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside);
 void klips_skb_take_early(struct sk_buff *skb);
 void klips_free_hook_later(struct nf_hook_ops *ops);
+bool klips_skb_rt_genid(const struct sk_buff *skb, u32 *genid);
 u32 klips_rt_genid(const struct net *net);
 bool klips_skb_was_decrypted(const struct sk_buff *skb);
 bool klips_skb_has_route(const struct sk_buff *skb);

@@ -77,7 +77,7 @@ pub(super) struct Held(ManuallyDrop<Guard>);
 impl Held {
     /// # Safety
     ///
-    /// The read lock must be held until the value is dropped; with bottom halves disabled it counts as held.
+    /// The read lock must be held until the value is dropped.
     #[inline]
     pub(super) unsafe fn assume() -> Self {
         const { assert!(core::mem::size_of::<Guard>() == 0) };

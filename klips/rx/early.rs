@@ -20,11 +20,11 @@ use core::net::IpAddr;
 use kernel::sync::rcu::Guard;
 use klips_core::said::{SaProto, Said};
 
-/// How a packet comes that `port` receives: by that device, and as routes are now. Never 0.
+/// How a packet comes that `port` receives: by that device, as routes were in this version of them. Never 0.
 #[inline]
-pub(crate) fn arrival(port: &Port) -> u64 {
+pub(super) fn arrival(port: &Port, routes: u32) -> u64 {
     let ifindex = u64::from(port.ifindex().unsigned_abs());
-    u64::from(routes_version(port.net())) << 32 | ifindex
+    u64::from(routes) << 32 | ifindex
 }
 
 impl Interceptor for IpsecDev {
@@ -39,8 +39,12 @@ impl Interceptor for IpsecDev {
         };
         let inbound = Inbound::new(dev, guard);
         let sa = inbound.ns.sadb.get(&said, guard).ok_or(())?;
-        let same = sa.fixed.src == IpAddr::V4(src) && sa.arrives_by(arrival(packet.port()));
-        if !same || !dev.data().is_on(packet.port(), guard) {
+        let port = packet.port();
+        let same = sa.arrives_by(arrival(port, routes_version(port.net())));
+        // Of several devices on the same one, it is the first that packets come by on the long way.
+        let first = inbound.ns.device_on(port, guard);
+        let right = same && sa.fixed.src == IpAddr::V4(src);
+        if !right || !first.is_some_and(|first| core::ptr::eq(first.port(), dev.port())) {
             return Err(());
         }
         match inbound.inward_by(sa) {

@@ -347,7 +347,7 @@ impl Sa {
         limit
     }
 
-    /// Notes that a packet of this SA was brought by this `arrival` ([`crate::rx::arrival`]).
+    /// Notes that a packet of this SA was brought by this `arrival` (`rx::early::arrival`).
     #[inline]
     pub(crate) fn arrived(&self, arrival: u64) {
         if self.arrival.load(Ordering::Relaxed) != arrival {

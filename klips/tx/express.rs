@@ -21,7 +21,7 @@ use crate::{
 use core::net::IpAddr;
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
-    eroute::{Key, Verdict},
+    eroute::{is_ike_or_ipsec, Key, Verdict},
     plan::{Plan, MAX_OUTER_LEN},
     said::Said,
     wire::{
@@ -54,7 +54,8 @@ impl Outbound<'_> {
 
     /// The room that the packet needs and whether its outer header gets DF, if it can go this way as it is.
     fn fits_way(&self, way: &Way, plain: &Plain) -> Option<(Plan, bool)> {
-        if !way.route.is_current() || !way.route.leads_to(self.phys.port()) {
+        let current = way.route.is_current() && way.route.leads_to(self.phys.port());
+        if !current || way.hides_tos != self.ns.sysctl.hide_tos() {
             self.ns.flows.forget(way);
             return None;
         }
@@ -65,7 +66,7 @@ impl Outbound<'_> {
             OuterDf::Copy => plain.df,
         };
         let path = way.route.mtu().min(self.phys.port().mtu() as usize);
-        if plan.total_len > path.min(MAX_OUTER_LEN) || way.hides_tos != self.ns.sysctl.hide_tos() {
+        if plan.total_len > path.min(MAX_OUTER_LEN) {
             return None;
         }
         // Its sender may have to be told of an MTU that is smaller than what fits.
@@ -83,6 +84,9 @@ impl Outbound<'_> {
         df: bool,
         mut packet: Packet,
     ) -> Result<usize, Discard> {
+        if !way.sa.state().carries_traffic() {
+            return Err(Discard::TxSaNotMature);
+        }
         way.by.hit();
         packet
             .make_room(plan.headroom + self.phys.link_reserve(), plan.tailroom)
@@ -97,7 +101,9 @@ impl Outbound<'_> {
         let tos = if way.hides_tos { 0 } else { plain.tos };
         let total_len = u16::try_from(plan.total_len).map_err(|_| Discard::TxTooBig)?;
         let (net, outer) = (self.dev.port().net(), &way.template);
-        let ident = way.ident(|n| route::reserve_idents(net, outer.src(), outer.dst(), ESP, n));
+        // Of the numbers that the long way takes too, where the header is a tunnel's yet.
+        let proto = way.next_header;
+        let ident = way.ident(|n| route::reserve_idents(net, outer.src(), outer.dst(), proto, n));
         outer
             .write(packet.bytes_mut(), tos, total_len, ident, df)
             .map_err(|_| Discard::TxBadBundle)?;
@@ -157,7 +163,8 @@ impl Outbound<'_> {
     /// Remembers the way of a packet that takes the long one, if later packets of its flow may take the short one. `epoch`
     /// began before anything was looked up for it.
     pub(super) fn learn(&self, plain: &Plain, epoch: u64, flow: &Flow, decision: &Decision<'_>) {
-        if !self.ns.flows.has_place(&plain.id, self.guard) {
+        // Whether key management is this host's own may change without an epoch.
+        if is_ike_or_ipsec(flow) || !self.ns.flows.has_place(&plain.id, self.guard) {
             return;
         }
         if let Some(found) = self.find_way(flow, decision) {

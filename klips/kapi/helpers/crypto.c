@@ -29,8 +29,11 @@ void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
 	aead_request_set_crypt(req, sg, sg, cryptlen, iv);
 }
 
-/* What a request needs beside its fixed part fits into this for all ciphers that IPsec has; others get theirs allocated. */
-#define KLIPS_REQUEST_ROOM 512
+/*
+ * What a request may need beside its fixed part to be on the stack: enough for ciphers that are implemented as one. Those
+ * that are put together from others may put parts of their request into scatterlists, which the stack is not for.
+ */
+#define KLIPS_REQUEST_ROOM 64
 
 /*
  * One operation of a synchronous transform, in place on @len linear bytes at @buf. What it leaves of intermediate values is

@@ -5,6 +5,7 @@
 #include <linux/rcupdate.h>
 #include <net/ip.h>
 #include <net/raw.h>
+#include <net/route.h>
 
 /* Nobody looks at packets at this hook, or @beside does alone. */
 static bool klips_hook_is_quiet(const struct nf_hook_entries __rcu *entries, nf_hookfn *beside)
@@ -23,14 +24,14 @@ bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
 	const struct net *net = dev_net_rcu(skb->dev);
 	const struct iphdr *iph;
 
-	if (skb->protocol != htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST ||
+	if (skb->protocol != htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST || skb_shared(skb) ||
 	    !pskb_may_pull(skb, sizeof(*iph) + 8))
 		return false;
 	iph = (const struct iphdr *)skb->data;
 	if (iph->protocol != IPPROTO_ESP || *(const u8 *)iph != 0x45 || ip_is_fragment(iph) ||
 	    ntohs(iph->tot_len) > skb->len || ip_fast_csum(iph, 5))
 		return false;
-	if (skb_shared(skb) || skb->mark || skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
+	if (skb->mark || skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
 	    rcu_access_pointer(skb->dev->rx_handler))
 		return false;
 	/* Packet sockets for IPv4 alone: those for everything have seen it. */
@@ -55,6 +56,14 @@ void klips_skb_take_early(struct sk_buff *skb)
 void klips_free_hook_later(struct nf_hook_ops *ops)
 {
 	kfree_rcu(ops, rcu);
+}
+
+bool klips_skb_rt_genid(const struct sk_buff *skb, u32 *genid)
+{
+	if (skb->protocol != htons(ETH_P_IP) || !skb_dst(skb))
+		return false;
+	*genid = skb_rtable(skb)->rt_genid;
+	return true;
 }
 
 u32 klips_rt_genid(const struct net *net)

@@ -103,6 +103,13 @@ impl Skb {
         unsafe { Port::from_raw(raw::klips_skb_dev(self.as_ptr())) }
     }
 
+    /// The version of the routes of its namespace that it was routed by, if that was IPv4.
+    pub(crate) fn routed_by(&self) -> Option<u32> {
+        let mut version = 0;
+        // SAFETY: By the type invariant; the version is written if the answer is yes.
+        unsafe { raw::klips_skb_rt_genid(self.as_ptr(), &mut version) }.then_some(version)
+    }
+
     /// Whether the socket that sends it is exempted from IPsec. Under RCU.
     pub(crate) fn is_exempt(&self) -> bool {
         // SAFETY: By the type invariant.

@@ -87,9 +87,10 @@ impl PartialEq for Id {
 impl Eq for Id {}
 
 impl Id {
-    fn new(words: [u64; 4], ports: [u8; 4], proto: u8, tos: u8) -> Self {
+    fn new(words: [u64; 4], ports: [u8; 4], proto: u8, tos: u8, is_v6: bool) -> Self {
         let ports = u64::from(u32::from_ne_bytes(ports)) << 32;
-        let rest = ports | (u64::from(proto) << 8) | u64::from(tos & DSCP);
+        // The bits of ECN say the family.
+        let rest = ports | (u64::from(proto) << 8) | u64::from(tos & DSCP) | u64::from(is_v6);
         Self { words, rest }
     }
 
@@ -142,6 +143,7 @@ fn v4(packet: &[u8]) -> Option<Plain> {
             transport(packet.proto, packet.ports),
             packet.proto,
             packet.tos,
+            false,
         ),
         len,
         tos: packet.tos,
@@ -170,6 +172,7 @@ fn v6(packet: &[u8]) -> Option<Plain> {
             transport(proto, packet.ports),
             proto,
             tos,
+            true,
         ),
         len: V6_HEADER.saturating_add(payload_len),
         tos,
@@ -266,6 +269,18 @@ mod tests {
             assert_ne!(id.by_way(1), id.by_way(2));
             assert_eq!(id.by_way(0), id);
         }
+    }
+
+    #[test]
+    fn families_do_not_meet() {
+        let four = v4_packet(6, &PORTS);
+        let mut six = v6_packet(6, &PORTS);
+        six[8..24].fill(0);
+        six[8..16].copy_from_slice(&four[12..20]);
+        six[24..40].fill(0);
+        let (four, six) = (parse(&four).unwrap(), parse(&six).unwrap());
+        assert_eq!(four.tos & DSCP, six.tos & DSCP);
+        assert_ne!(four.id, six.id);
     }
 
     #[test]

@@ -8,13 +8,12 @@ use super::{Description, GroCells, KillList, Links, NewDevice, Port, PortRef, Rt
 use crate::kapi::{
     net::{skbuff::Skb, to_result, Net},
     raw,
-    rcu::Held,
 };
 use core::{marker::PhantomData, mem, ops::Deref, ptr, ptr::NonNull};
 use kernel::{
     ffi::{c_int, c_uint, c_void},
     prelude::*,
-    sync::rcu::Guard,
+    sync::rcu::{self, Guard},
 };
 
 /// Counters of a device.
@@ -311,9 +310,10 @@ impl<T: Driver> Device<T> {
         dev: *mut raw::net_device,
     ) -> raw::netdev_tx_t {
         if let Some(skb) = NonNull::new(skb) {
-            // SAFETY: The kernel passes a device of this driver and gives us the buffer; bottom halves are disabled, which
-            // holds off grace periods, until the function returns.
-            unsafe { T::transmit(Self::from_raw(dev), Skb::from_raw(skb), &Held::assume()) };
+            // With bottom halves disabled no grace period ends, but what the kernel checks when it debugs itself is this.
+            let guard = rcu::read_lock();
+            // SAFETY: The kernel passes a device of this driver and gives us the buffer.
+            unsafe { T::transmit(Self::from_raw(dev), Skb::from_raw(skb), &guard) };
         }
         raw::netdev_tx_NETDEV_TX_OK
     }
