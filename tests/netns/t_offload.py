@@ -59,6 +59,9 @@ def tcp(address, large):
     equal(watch.rose(), {}, "discarded packets")
 
 
+# What leaves the tunnel is looked at segment by segment.
+topology.gwB.run("ethtool", "-K", "ipsec0", "gro", "off")
+
 with case("TCP of a host with segmentation offload: the gateway gets large packets, and tunnels segments"):
     offload("tso", "on", "gso", "on", "tx", "on")
     tcp(HOST_B, True)
@@ -76,6 +79,16 @@ with case("segments that the gateway puts together as they come in (GRO) are tak
     tcp(HOST_B, True)
     check(longest(at_ipsec, TCP) <= 1400, "ipsec0 has seen more than a segment")
     gw.run("ethtool", "-K", "lan0", "gro", "off")
+
+with case("segments that come out of the tunnel are merged (GRO on ipsec0), and what arrives is what was sent"):
+    topology.gwB.run("ethtool", "-K", "ipsec0", "gro", "on")
+    offload("tso", "on", "gso", "on", "tx", "on")
+    watch = Watch(gw), Watch(topology.gwB)
+    flush()
+    transfer(host, topology.hostB, HOST_B, 300_000)
+    check(longest(at_b, TCP) > 1400, "nothing was merged")
+    equal([w.rose() for w in watch], [{}, {}], "discarded packets")
+    topology.gwB.run("ethtool", "-K", "ipsec0", "gro", "off")
 
 for size, count in ((500, 10), (1300, 30)):
     with case(f"UDP of the gateway itself with UDP_SEGMENT: {count} datagrams of {size} bytes in one go"):
