@@ -48,8 +48,6 @@ u32 klips_random_u32(void);
 void klips_random_bytes(void *p, size_t len);
 
 /* devices */
-void *klips_netdev_priv(struct net_device *dev);
-struct net *klips_dev_net(const struct net_device *dev);
 void klips_dev_net_set(struct net_device *dev, struct net *net);
 void klips_dev_hold(struct net_device *dev);
 void klips_dev_put(struct net_device *dev);
@@ -106,12 +104,11 @@ void klips_icmpv6_send(struct sk_buff *skb, u8 type, u8 code, u32 info);
 struct dst_entry *klips_route_lookup4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto,
 				      int oif);
 void klips_dst_release(struct dst_entry *dst);
-u32 klips_dst_mtu(const struct dst_entry *dst);
+/* Beside the MTU: a packet may go straight to the neighbour. */
+#define KLIPS_DIRECT 0x80000000
+u32 klips_dst_path(const struct net *net, const struct dst_entry *dst, int oif);
 int klips_dst_ifindex(const struct dst_entry *dst);
-bool klips_dst_is_current(struct dst_entry *dst);
-bool klips_dst_is_direct(const struct net *net, const struct dst_entry *dst);
-int klips_neigh_output4(struct net *net, struct sk_buff *skb);
-void klips_skb_use_route(struct sk_buff *skb, struct dst_entry *dst);
+int klips_send_by(struct net *net, struct sk_buff *skb, struct dst_entry *dst, bool direct);
 u16 klips_reserve_idents(struct net *net, __be32 saddr, __be32 daddr, u8 proto, u16 count);
 int klips_route_output6(struct net *net, struct sk_buff *skb, const u8 *daddr, u8 proto, int oif);
 u32 klips_path_mtu4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto, int oif);
@@ -125,9 +122,9 @@ int klips_local_out6(struct net *net, struct sk_buff *skb);
 /* skb */
 void klips_kfree_skb(struct sk_buff *skb);
 struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp);
-int klips_skb_linearize_cow(struct sk_buff *skb);
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len);
-void klips_skb_clear_cb(struct sk_buff *skb);
+bool klips_skb_begin(struct sk_buff *skb);
+int klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve);
 unsigned int klips_skb_tailroom(const struct sk_buff *skb);
 int klips_skb_network_offset(const struct sk_buff *skb);
 void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset);

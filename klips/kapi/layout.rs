@@ -38,6 +38,8 @@ const LAYOUT: &[(&str, usize)] = rust_layout! {
     net_device.needs_free_netdev;
     net_device.priv_destructor;
     net_device.rtnl_link_ops;
+    net_device.nd_net;
+    net_device.priv_;
     net_device_ops;
     net_proto_family;
     netdev_notifier_changeupper_info.upper_dev;

@@ -34,6 +34,16 @@ use klips_core::{
 /// What the short way leaves to the long one.
 pub(super) type LongWay = Packet;
 
+/// How a packet can go the way of its flow.
+struct Fit {
+    /// The room that it needs.
+    plan: Plan,
+    /// Its outer header gets DF.
+    df: bool,
+    /// It goes straight to the neighbour.
+    direct: bool,
+}
+
 impl Outbound<'_> {
     /// Sends a plain packet the way of its flow, or hands it back.
     #[inline]
@@ -45,34 +55,41 @@ impl Outbound<'_> {
         let Some(way) = self.ns.flows.find(&plain.id, self.guard) else {
             return Err(packet);
         };
-        let Some((plan, df)) = self.fits_way(way, plain) else {
+        let Some(fit) = self.fits_way(way, plain) else {
             return Err(packet);
         };
-        packet.trim(plain.len);
-        Ok(self.follow(way, plain, plan, df, packet).map(Sent::Bytes))
+        if packet.len() > plain.len {
+            packet.trim(plain.len);
+        }
+        Ok(self.follow(way, plain, &fit, packet).map(Sent::Bytes))
     }
 
-    /// The room that the packet needs and whether its outer header gets DF, if it can go this way as it is.
-    fn fits_way(&self, way: &Way, plain: &Plain) -> Option<(Plan, bool)> {
-        let current = way.route.is_current() && way.route.leads_to(self.phys.port());
-        if !current || way.hides_tos != self.ns.sysctl.hide_tos() {
+    /// How the packet can go this way as it is.
+    #[inline]
+    fn fits_way(&self, way: &Way, plain: &Plain) -> Option<Fit> {
+        let path = way.route.path(self.dev.port().net(), self.phys.port());
+        let Some(path) = path.filter(|_| way.hides_tos == self.ns.sysctl.hide_tos()) else {
             self.ns.flows.forget(way);
             return None;
-        }
+        };
         let plan = way.plan(way.esp()?, plain.len);
         let df = match self.ns.sysctl.df() {
             OuterDf::Clear => false,
             OuterDf::Set => true,
             OuterDf::Copy => plain.df,
         };
-        let path = way.route.mtu().min(self.phys.port().mtu() as usize);
-        if plan.total_len > path.min(MAX_OUTER_LEN) {
+        let mtu = path.mtu.min(self.phys.port().mtu() as usize);
+        if plan.total_len > mtu.min(MAX_OUTER_LEN) {
             return None;
         }
         // Its sender may have to be told of an MTU that is smaller than what fits.
         let tells = plain.df && (df || self.ns.sysctl.icmp());
-        let small = plan.total_len <= MIN_PATH_MTU || plain.len <= plan.inner_mtu(path);
-        (!tells || small).then_some((plan, df))
+        let small = plan.total_len <= MIN_PATH_MTU || plain.len <= plan.inner_mtu(mtu);
+        (!tells || small).then_some(Fit {
+            plan,
+            df,
+            direct: path.direct,
+        })
     }
 
     /// Does to the packet what the way says. Returns the length of the outer packet, bytes.
@@ -80,24 +97,20 @@ impl Outbound<'_> {
         &self,
         way: &Way,
         plain: &Plain,
-        plan: Plan,
-        df: bool,
+        fit: &Fit,
         mut packet: Packet,
     ) -> Result<usize, Discard> {
+        let plan = &fit.plan;
         if !way.sa.state().carries_traffic() {
             return Err(Discard::TxSaNotMature);
         }
         way.by.hit();
         packet
-            .make_room(plan.headroom + self.phys.link_reserve(), plan.tailroom)
+            .grow(plan.headroom, plan.tailroom, self.phys.link_reserve())
             .map_err(|_| Discard::TxNoMemory)?;
         let now = time::uptime_secs();
         self.count(&way.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
         let seq = self.number(&way.sa, plan.total_len, now)?;
-        packet.put(plan.tailroom).map_err(|_| Discard::TxNoMemory)?;
-        packet
-            .push(plan.headroom)
-            .map_err(|_| Discard::TxNoMemory)?;
         let tos = if way.hides_tos { 0 } else { plain.tos };
         let total_len = u16::try_from(plan.total_len).map_err(|_| Discard::TxTooBig)?;
         let (net, outer) = (self.dev.port().net(), &way.template);
@@ -105,7 +118,7 @@ impl Outbound<'_> {
         let proto = way.next_header;
         let ident = way.ident(|n| route::reserve_idents(net, outer.src(), outer.dst(), proto, n));
         outer
-            .write(packet.bytes_mut(), tos, total_len, ident, df)
+            .write(packet.bytes_mut(), tos, total_len, ident, fit.df)
             .map_err(|_| Discard::TxBadBundle)?;
         let esp = way.esp().ok_or(Discard::TxBadBundle)?;
         esp.seal(
@@ -116,7 +129,7 @@ impl Outbound<'_> {
             way.next_header,
             plan.tailroom,
         )?;
-        self.send_off(way, packet)
+        self.send_off(way, fit.direct, packet)
     }
 
     /// The next number of an SA for a packet that will have `len` bytes behind it, as on the long way.
@@ -138,25 +151,18 @@ impl Outbound<'_> {
     }
 
     /// Sends the outer packet by the way's route.
-    fn send_off(&self, way: &Way, mut packet: Packet) -> Result<usize, Discard> {
+    fn send_off(&self, way: &Way, direct: bool, packet: Packet) -> Result<usize, Discard> {
         let len = packet.len();
-        let (src, dst) = (way.template.src(), way.template.dst());
         klips_debug!(
             self.ns,
             Xmit,
-            "emit: {src} -> {dst} proto {ESP} length {len}"
+            "emit: {} -> {} proto {ESP} length {len}",
+            way.template.src(),
+            way.template.dst()
         );
-        packet.set_transport_offset(ipv4::HEADER_LEN);
-        packet.scrub_outbound();
-        packet.set_protocol(0x0800);
-        let net = self.dev.port().net();
-        let routed = packet.by_route(&way.route, self.guard);
-        let sent = if way.route.is_direct(net) {
-            routed.hand_to_neighbour(net)
-        } else {
-            routed.local_out(net)
-        };
-        sent.map_err(|_| Discard::TxRefused)?;
+        packet
+            .send_by(self.dev.port().net(), &way.route, direct, self.guard)
+            .map_err(|_| Discard::TxRefused)?;
         Ok(len)
     }
 

@@ -45,7 +45,7 @@ int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned in
 	char room[sizeof(struct aead_request) + KLIPS_REQUEST_ROOM] CRYPTO_MINALIGN_ATTR __uninitialized;
 	unsigned int own = crypto_aead_reqsize(tfm);
 	struct aead_request *req = (void *)room;
-	struct scatterlist sg;
+	struct scatterlist sg = {};
 	int ret;
 
 	if (unlikely(own > KLIPS_REQUEST_ROOM)) {
@@ -55,7 +55,13 @@ int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned in
 	} else {
 		aead_request_set_tfm(req, tfm);
 	}
-	sg_init_one(&sg, buf, len);
+	/* As sg_init_one, without its calls. */
+	if (IS_ENABLED(CONFIG_DEBUG_SG)) {
+		sg_init_one(&sg, buf, len);
+	} else {
+		sg_mark_end(&sg);
+		sg_set_buf(&sg, buf, len);
+	}
 	klips_aead_request_set(req, &sg, assoclen, cryptlen, iv, NULL, NULL);
 	ret = encrypt ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
 	if (unlikely(req != (void *)room))

@@ -29,6 +29,8 @@ static const size_t klips_layouts[] = {
 	offsetof(struct net_device, needs_free_netdev),
 	offsetof(struct net_device, priv_destructor),
 	offsetof(struct net_device, rtnl_link_ops),
+	offsetof(struct net_device, nd_net),
+	offsetof(struct net_device, priv),
 	sizeof(struct net_device_ops),
 	sizeof(struct net_proto_family),
 	offsetof(struct netdev_notifier_changeupper_info, upper_dev),

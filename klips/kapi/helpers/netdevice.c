@@ -2,16 +2,6 @@
 
 #include <linux/if_arp.h>
 
-void *klips_netdev_priv(struct net_device *dev)
-{
-	return netdev_priv(dev);
-}
-
-struct net *klips_dev_net(const struct net_device *dev)
-{
-	return dev_net(dev);
-}
-
 void klips_dev_net_set(struct net_device *dev, struct net *net)
 {
 	dev_net_set(dev, net);
@@ -87,6 +77,8 @@ static void klips_dev_set_link(struct net_device *dev, unsigned short type, unsi
 		__dev_addr_set(dev, addr, addr_len);
 	if (changes)
 		call_netdevice_notifiers(NETDEV_POST_TYPE_CHANGE, dev);
+	/* Neighbours know type and address of their device. */
+	call_netdevice_notifiers(NETDEV_CHANGEADDR, dev);
 }
 
 /* Under RTNL. */

@@ -56,30 +56,35 @@ void klips_dst_release(struct dst_entry *dst)
 	dst_release(dst);
 }
 
-u32 klips_dst_mtu(const struct dst_entry *dst)
+/*
+ * Whether IPv4 would do nothing to a packet of this host that is sent by @dst, and is no longer than its MTU, but show it
+ * at POST_ROUTING and give it to the neighbour: nobody looks at LOCAL_OUT, and the route is an ordinary one. Under RCU.
+ */
+static bool klips_dst_is_direct(const struct net *net, const struct dst_entry *dst)
 {
-	return dst_mtu(dst);
+	return !rcu_access_pointer(net->nf.hooks_ipv4[NF_INET_LOCAL_OUT]) &&
+	       dst_rtable(dst)->rt_type == RTN_UNICAST && !dst->lwtstate && !dst_xfrm(dst) &&
+	       !netif_is_l3_slave(dst->dev);
+}
+
+/*
+ * What a route of IPv4 that was kept says of its path by interface @oif. 0: it is not valid any more, or leads elsewhere;
+ * else its MTU, and KLIPS_DIRECT if it is direct. Under RCU.
+ */
+u32 klips_dst_path(const struct net *net, const struct dst_entry *dst, int oif)
+{
+	const struct rtable *rt = dst_rtable(dst);
+
+	if (READ_ONCE(dst->obsolete) != DST_OBSOLETE_FORCE_CHK || dst->dev->ifindex != oif ||
+	    rt->rt_genid != rt_genid_ipv4(dev_net_rcu(dst->dev)))
+		return 0;
+	return ip_dst_mtu_maybe_forward(dst, false) |
+	       (klips_dst_is_direct(net, dst) ? KLIPS_DIRECT : 0);
 }
 
 int klips_dst_ifindex(const struct dst_entry *dst)
 {
 	return dst->dev->ifindex;
-}
-
-bool klips_dst_is_current(struct dst_entry *dst)
-{
-	return dst_check(dst, 0);
-}
-
-/*
- * Whether IPv4 would do nothing to a packet of this host that is sent by @dst, and is no longer than its MTU, but show it
- * at POST_ROUTING and give it to the neighbour: nobody looks at LOCAL_OUT, and the route is an ordinary one. Under RCU.
- */
-bool klips_dst_is_direct(const struct net *net, const struct dst_entry *dst)
-{
-	return !rcu_access_pointer(net->nf.hooks_ipv4[NF_INET_LOCAL_OUT]) &&
-	       dst_rtable(dst)->rt_type == RTN_UNICAST && !dst->lwtstate && !dst_xfrm(dst) &&
-	       !netif_is_l3_slave(dst->dev);
 }
 
 static int klips_neigh_finish4(struct net *net, struct sock *sk, struct sk_buff *skb)
@@ -96,25 +101,27 @@ static int klips_neigh_finish4(struct net *net, struct sock *sk, struct sk_buff 
 	return neigh_output(neigh, skb, is_v6gw);
 }
 
-/* Gives a packet with a complete IPv4 header but for its checksum, by a direct route, to the neighbour. Under RCU. */
-int klips_neigh_output4(struct net *net, struct sk_buff *skb)
+/*
+ * Sends a packet just encapsulated, with a complete IPv4 header but for its checksum, by the route @dst, which need not be
+ * held. @direct: to the neighbour, as klips_dst_path allowed. Under RCU until it has returned.
+ */
+int klips_send_by(struct net *net, struct sk_buff *skb, struct dst_entry *dst, bool direct)
 {
 	struct net_device *from = skb->dev;
 
+	skb_set_transport_header(skb, sizeof(struct iphdr));
+	klips_skb_scrub_outbound(skb);
+	skb->protocol = htons(ETH_P_IP);
+	skb_dst_set_noref(skb, dst);
+	if (!direct)
+		return klips_local_out(net, skb);
 	IPCB(skb)->flags |= IPSKB_XFRM_TRANSFORMED;
 	ip_send_check(ip_hdr(skb));
-	skb->dev = skb_dst(skb)->dev;
+	skb->dev = dst->dev;
 	IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
 	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
 	return NF_HOOK(NFPROTO_IPV4, NF_INET_POST_ROUTING, net, NULL, skb, from, skb->dev,
 		       klips_neigh_finish4);
-}
-
-/* Makes @dst the packet's route, without a reference of its own: under RCU until the packet is given away. */
-void klips_skb_use_route(struct sk_buff *skb, struct dst_entry *dst)
-{
-	skb_dst_drop(skb);
-	skb_dst_set_noref(skb, dst);
 }
 
 /* @count identifications for IPv4 packets of @proto from @saddr to @daddr; the first of them. */

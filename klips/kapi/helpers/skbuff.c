@@ -17,19 +17,53 @@ struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp)
 	return alloc_skb(size, gfp);
 }
 
-int klips_skb_linearize_cow(struct sk_buff *skb)
-{
-	return skb_linearize_cow(skb);
-}
-
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_may_pull(skb, len);
 }
 
-void klips_skb_clear_cb(struct sk_buff *skb)
+/*
+ * Makes @skb one private linear piece that begins at its network header, and clears its control block: that is of a layer
+ * which is through with the packet (a queueing discipline, say), and the IP layer would take it for its own, with options
+ * that are not there. False: there is no memory, or the header lies outside.
+ */
+bool klips_skb_begin(struct sk_buff *skb)
 {
+	int offset;
+
+	if (unlikely(skb_linearize_cow(skb)))
+		return false;
+	offset = skb_network_offset(skb);
+	if (unlikely(offset > (int)skb->len || -offset > (int)skb_headroom(skb)))
+		return false;
+	if (offset >= 0)
+		__skb_pull(skb, offset);
+	else
+		__skb_push(skb, -offset);
 	memset(skb->cb, 0, sizeof(skb->cb));
+	return true;
+}
+
+/*
+ * Lengthens a linear private packet by @head bytes in front, its network and transport header then, and @tail behind, with
+ * @reserve bytes left free in front of it all. Returns 0 or -ENOMEM, and then nothing has changed.
+ */
+int klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve)
+{
+	int more_head = (int)(head + reserve) - (int)skb_headroom(skb);
+	int more_tail = (int)tail - skb_tailroom(skb);
+	int err;
+
+	if (more_head > 0 || more_tail > 0) {
+		err = pskb_expand_head(skb, max(more_head, 0), max(more_tail, 0), GFP_ATOMIC);
+		if (err)
+			return err;
+	}
+	__skb_put(skb, tail);
+	__skb_push(skb, head);
+	skb_reset_network_header(skb);
+	skb_reset_transport_header(skb);
+	return 0;
 }
 
 unsigned int klips_skb_tailroom(const struct sk_buff *skb)

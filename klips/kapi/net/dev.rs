@@ -87,7 +87,7 @@ impl Port {
     /// The namespace that the device is in now.
     pub(crate) fn net(&self) -> &Net {
         // SAFETY: A device's namespace outlives the device's stay in it.
-        unsafe { Net::from_raw(raw::klips_dev_net(self.as_ptr())) }
+        unsafe { Net::from_raw(self.get().nd_net.net) }
     }
 
     /// Whether `upper` stands on this device, directly or not. Under RTNL or RCU.

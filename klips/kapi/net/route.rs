@@ -14,7 +14,7 @@ use kernel::{error::from_err_ptr, prelude::*};
 /// A route of IPv4 packets that leave by one interface, kept for further packets.
 ///
 /// The routing tables may change meanwhile; whether it still counts is to be asked for each packet
-/// ([`Route::is_current`]). It does not keep its device from going.
+/// ([`Route::path`]). It does not keep its device from going.
 ///
 /// # Invariants
 ///
@@ -51,25 +51,15 @@ impl Route {
         NonNull::new(dst).map(Self).ok_or(EINVAL)
     }
 
-    /// Whether nothing that it was found by has changed. Any context.
+    /// How it goes on by `port`. `None`: something that it was found by has changed, or it leads elsewhere. Under RCU.
     #[inline]
-    pub(crate) fn is_current(&self) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { raw::klips_dst_is_current(self.0.as_ptr()) }
-    }
-
-    /// The MTU of its path, bytes, if it is current. Any context.
-    #[inline]
-    pub(crate) fn mtu(&self) -> usize {
-        // SAFETY: By the type invariant.
-        unsafe { raw::klips_dst_mtu(self.0.as_ptr()) as usize }
-    }
-
-    /// Whether IPv4 would do nothing to a packet that is no longer than its MTU but give it to the neighbour. Under RCU.
-    #[inline]
-    pub(crate) fn is_direct(&self, net: &Net) -> bool {
-        // SAFETY: By the type invariants of both.
-        unsafe { raw::klips_dst_is_direct(net.as_ptr(), self.0.as_ptr()) }
+    pub(crate) fn path(&self, net: &Net, port: &Port) -> Option<Path> {
+        // SAFETY: By the type invariants of all three.
+        let said = unsafe { raw::klips_dst_path(net.as_ptr(), self.0.as_ptr(), port.ifindex()) };
+        (said != 0).then_some(Path {
+            mtu: (said & !raw::KLIPS_DIRECT) as usize,
+            direct: said & raw::KLIPS_DIRECT != 0,
+        })
     }
 
     /// Whether it leads out of `port`.
@@ -81,6 +71,15 @@ impl Route {
     pub(super) fn as_ptr(&self) -> *mut raw::dst_entry {
         self.0.as_ptr()
     }
+}
+
+/// How packets go by a route.
+#[derive(Clone, Copy)]
+pub(crate) struct Path {
+    /// The MTU of its path, bytes.
+    pub(crate) mtu: usize,
+    /// IPv4 would do nothing to a packet that is no longer than that but give it to the neighbour.
+    pub(crate) direct: bool,
 }
 
 impl Drop for Route {

@@ -121,29 +121,9 @@ impl Skb {
     /// `GFP_ATOMIC`; on failure the buffer is freed and `None` returned.
     pub(crate) fn into_packet(self) -> Option<Packet> {
         // SAFETY: By the type invariant.
-        if unsafe { raw::klips_skb_linearize_cow(self.as_ptr()) } != 0 {
+        if !unsafe { raw::klips_skb_begin(self.as_ptr()) } {
             return None;
         }
-        // SAFETY: By the type invariant.
-        let offset = unsafe { raw::klips_skb_network_offset(self.as_ptr()) };
-        if let Ok(front) = u32::try_from(offset) {
-            if front > self.get().len {
-                return None;
-            }
-            // SAFETY: By the type invariant; not more than there is, and all of it is linear.
-            unsafe { raw::skb_pull(self.as_ptr(), front) };
-        } else {
-            let back = offset.unsigned_abs();
-            if back as usize > self.headroom() {
-                return None;
-            }
-            // SAFETY: The room was just checked.
-            unsafe { raw::skb_push(self.as_ptr(), back) };
-        }
-        // The control block is that of a layer which is through with the packet (a queueing discipline, say); the IP layer
-        // would take it for its own, with options that are not there.
-        // SAFETY: By the type invariant.
-        unsafe { raw::klips_skb_clear_cb(self.as_ptr()) };
         // INVARIANT: Linear and private now, and `data` is the network header.
         Some(Packet(self))
     }
@@ -205,6 +185,22 @@ impl Packet {
                 raw::KLIPS_GFP_ATOMIC,
             )
         })
+    }
+
+    /// Opens `head` bytes before the packet and `tail` bytes after it, with `reserve` bytes of room before all of that. What
+    /// is in them is undefined. `GFP_ATOMIC`; on failure nothing has changed.
+    #[inline]
+    pub(crate) fn grow(&mut self, head: usize, tail: usize, reserve: usize) -> Result {
+        /// More than any packet has, and far from what overflows.
+        const MOST: usize = 1 << 17;
+        if head.max(tail).max(reserve) > MOST {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariant, which it keeps.
+        let grown = unsafe {
+            raw::klips_skb_grow(self.0.as_ptr(), head as u32, tail as u32, reserve as u32)
+        };
+        super::to_result(grown)
     }
 
     /// Opens `n` bytes before the packet; their contents are undefined. Fails if [`Packet::make_room`] did not provide them.
@@ -310,13 +306,19 @@ impl Packet {
         Ok(Routed(self))
     }
 
-    /// Gives the packet a route that was kept. The packet must have been sent when the read lock ends.
-    pub(crate) fn by_route<'g>(self, route: &'g Route, _guard: &'g Guard) -> Routed {
-        // SAFETY: By the type invariants of both. The route outlives the packet's use of it: whoever wants the packet longer
-        // than the read lock lasts, as a queue does, takes a reference.
-        unsafe { raw::klips_skb_use_route(self.0.as_ptr(), route.as_ptr()) };
-        // INVARIANT: The route was attached.
-        Routed(self)
+    /// Sends an IPv4 packet just encapsulated, of which all but the header's checksum is complete, by a route that was kept,
+    /// and forgets what belongs to the flow inside. `direct`: straight to the neighbour, as the route allows
+    /// ([`Route::path`]), for a packet that has room for a link header.
+    pub(crate) fn send_by(self, net: &Net, route: &Route, direct: bool, _guard: &Guard) -> Result {
+        if self.len() < 20 {
+            return Err(EINVAL);
+        }
+        // SAFETY: The buffer is given up, and begins with a whole IPv4 header. The route outlives the packet's use of it:
+        // whoever wants the packet longer than the read lock lasts, as a queue does, takes a reference. A link header
+        // without room for it is refused by the stack.
+        accepted(unsafe {
+            raw::klips_send_by(net.as_ptr(), self.0.into_raw(), route.as_ptr(), direct)
+        })
     }
 
     /// Lets the packet enter the stack as received on `port`.
@@ -443,16 +445,6 @@ impl Routed {
         }
         // SAFETY: The buffer is given up; by the type invariant it has a route, and a whole IPv4 header was just checked.
         accepted(unsafe { raw::klips_local_out(net.as_ptr(), self.0 .0.into_raw()) })
-    }
-
-    /// Gives an IPv4 packet of which all but the header's checksum is complete to the neighbour that its route leads to,
-    /// which must be direct ([`Route::is_direct`]), for a packet that has room for a link header.
-    pub(crate) fn hand_to_neighbour(self, net: &Net) -> Result {
-        if self.0.len() < 20 {
-            return Err(EINVAL);
-        }
-        // SAFETY: As in `local_out`; a link header without room for it is refused by the stack.
-        accepted(unsafe { raw::klips_neigh_output4(net.as_ptr(), self.0 .0.into_raw()) })
     }
 
     /// As [`Routed::local_out`], for an IPv6 packet.

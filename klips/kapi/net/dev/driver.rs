@@ -87,6 +87,8 @@ unsafe impl Sync for HeaderOps {}
 /// The table never changes, so that a packet may be in it while the device is attached or detached.
 static HEADER_OPS: HeaderOps = HeaderOps(raw::header_ops {
     create: Some(create_header),
+    cache: Some(cache_header),
+    cache_update: Some(raw::eth_header_cache_update),
     // SAFETY: All-zero is a valid `header_ops`.
     ..unsafe { mem::zeroed() }
 });
@@ -119,6 +121,39 @@ unsafe extern "C" fn create_header(
     unsafe { raw::eth_header(skb, dev, type_, daddr, saddr, len) }
 }
 
+/// Makes the header that packets to a neighbour get without being asked for one each; 0 if there is one.
+///
+/// It counts until the neighbour goes, as it does when the device gets another type or address.
+///
+/// # Safety
+///
+/// `neigh` must be a live neighbour with a device, `hh` its cache, locked by the caller.
+unsafe extern "C" fn cache_header(
+    neigh: *const raw::neighbour,
+    hh: *mut raw::hh_cache,
+    type_: raw::__be16,
+) -> c_int {
+    // SAFETY: By the function's requirement.
+    let is_ethernet = unsafe { u32::from((*(*neigh).dev).type_) == raw::ARPHRD_ETHER };
+    if is_ethernet {
+        // SAFETY: By the function's requirement.
+        unsafe { raw::eth_header_cache(neigh, hh, type_) }
+    } else {
+        -1
+    }
+}
+
+/// The private area of a device.
+///
+/// # Safety
+///
+/// `dev` must be a live device.
+#[inline]
+unsafe fn private<T>(dev: *mut raw::net_device) -> *mut T {
+    // SAFETY: By the function's requirement; the area begins where the structure ends.
+    unsafe { ptr::addr_of_mut!((*dev).priv_).cast() }
+}
+
 impl<T: Driver> Device<T> {
     const OPS: raw::net_device_ops = raw::net_device_ops {
         ndo_init: Some(Self::init_callback),
@@ -146,7 +181,7 @@ impl<T: Driver> Device<T> {
     #[inline]
     pub(crate) fn data(&self) -> &T {
         // SAFETY: By the type invariant.
-        unsafe { &*raw::klips_netdev_priv(self.0.as_ptr()).cast::<T>() }
+        unsafe { &*private(self.0.as_ptr()) }
     }
 
     /// The device as any other.
@@ -205,7 +240,7 @@ impl<T: Driver> Device<T> {
     ) -> Result<DeviceRef<T>> {
         const { assert!(mem::align_of::<T>() <= 32) };
         // SAFETY: The private area is large and aligned enough for `T` and nobody else's yet.
-        unsafe { raw::klips_netdev_priv(dev).cast::<T>().write(data) };
+        unsafe { private::<T>(dev).write(data) };
         // The kernel runs a destructor on some of its failure paths only, so it learns of ours when that is known. Until
         // RTNL is released nobody else can remove the device.
         // SAFETY: The device is complete.
@@ -218,7 +253,7 @@ impl<T: Driver> Device<T> {
             unsafe { (*dev).priv_destructor = Some(Self::destructor_callback) };
         } else {
             // SAFETY: Not registered, without a destructor, so the data is ours.
-            unsafe { ptr::drop_in_place(raw::klips_netdev_priv(dev).cast::<T>()) };
+            unsafe { ptr::drop_in_place(private::<T>(dev)) };
         }
         to_result(err)?;
         // CAST: `Port` is a transparent wrapper.
@@ -255,7 +290,7 @@ impl<T: Driver> Device<T> {
     /// `dev` must be a device of this driver that is gone for everybody else; called once.
     unsafe extern "C" fn destructor_callback(dev: *mut raw::net_device) {
         // SAFETY: The device is gone for everybody; its data was initialised before it was registered and is dropped once.
-        unsafe { ptr::drop_in_place(raw::klips_netdev_priv(dev).cast::<T>()) };
+        unsafe { ptr::drop_in_place(private::<T>(dev)) };
     }
 
     /// The device is about to be registered.
