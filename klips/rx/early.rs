@@ -30,7 +30,11 @@ pub(super) fn arrival(port: &Port, routes: u32) -> u64 {
 impl Interceptor for IpsecDev {
     type Beside = Ingress;
 
-    fn intercept(dev: &Device<Self>, packet: Straight<'_>, guard: &Guard) -> Result<(), ()> {
+    fn intercept<'a>(
+        dev: &Device<Self>,
+        packet: Straight<'a>,
+        guard: &Guard,
+    ) -> Result<(), Straight<'a>> {
         let (src, dst, spi, seq) = ends(&packet.head());
         let said = Said {
             dst: IpAddr::V4(dst),
@@ -38,14 +42,16 @@ impl Interceptor for IpsecDev {
             proto: SaProto::Esp,
         };
         let inbound = Inbound::new(dev, guard);
-        let sa = inbound.ns.sadb.get(&said, guard).ok_or(())?;
+        let Some(sa) = inbound.ns.sadb.get(&said, guard) else {
+            return Err(packet);
+        };
         let port = packet.port();
         let same = sa.arrives_by(arrival(port, routes_version(port.net())));
         // Of several devices on the same one, it is the first that packets come by on the long way.
         let first = inbound.ns.device_on(port, guard);
         let right = same && sa.fixed.src == IpAddr::V4(src);
         if !right || !first.is_some_and(|first| core::ptr::eq(first.port(), dev.port())) {
-            return Err(());
+            return Err(packet);
         }
         match inbound.inward_by(sa) {
             Some(way) => {

@@ -8,7 +8,7 @@
 use super::{blame, note_padding, Inbound, Onward, Path, Progress};
 use crate::{
     error::Discard,
-    kapi::net::skbuff::Skb,
+    kapi::net::skbuff::{Packet, Skb},
     sadb::sa::Sa,
     xform::{
         esp::{Esp, Opened},
@@ -114,7 +114,7 @@ impl<'g> Inbound<'g> {
         view: IpView,
         seq: u64,
         next_header: u8,
-        packet: crate::kapi::net::skbuff::Packet,
+        packet: Packet,
     ) -> Result<Option<usize>, Discard> {
         let at = Progress {
             view,

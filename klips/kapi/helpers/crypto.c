@@ -42,7 +42,8 @@ void klips_aead_request_set(struct aead_request *req, struct scatterlist *sg,
 int klips_aead_run(struct crypto_aead *tfm, bool encrypt, void *buf, unsigned int len,
 		   unsigned int assoclen, unsigned int cryptlen, u8 *iv)
 {
-	char room[sizeof(struct aead_request) + KLIPS_REQUEST_ROOM] CRYPTO_MINALIGN_ATTR __uninitialized;
+	char room[sizeof(struct aead_request) + KLIPS_REQUEST_ROOM]
+		CRYPTO_MINALIGN_ATTR __uninitialized;
 	unsigned int own = crypto_aead_reqsize(tfm);
 	struct aead_request *req = (void *)room;
 	struct scatterlist sg = {};

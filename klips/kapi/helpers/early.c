@@ -7,10 +7,10 @@
 #include <net/raw.h>
 #include <net/route.h>
 
-/* Nobody looks at packets at this hook, or @beside does alone. */
-static bool klips_hook_is_quiet(const struct nf_hook_entries __rcu *entries, nf_hookfn *beside)
+/* Nobody looks at packets at the hook with this slot, or @beside does alone. */
+static bool klips_hook_is_quiet(struct nf_hook_entries __rcu *const *slot, nf_hookfn *beside)
 {
-	const struct nf_hook_entries *e = rcu_dereference(entries);
+	const struct nf_hook_entries *e = rcu_dereference(*slot);
 
 	return !e || (e->num_hook_entries == 1 && e->hooks[0].hook == beside);
 }
@@ -37,8 +37,8 @@ bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
 	/* Packet sockets for IPv4 alone: those for everything have seen it. */
 	if (!list_empty(&skb->dev->ptype_specific) || !list_empty(&net->ptype_specific))
 		return false;
-	return klips_hook_is_quiet(net->nf.hooks_ipv4[NF_INET_PRE_ROUTING], beside) &&
-	       klips_hook_is_quiet(net->nf.hooks_ipv4[NF_INET_LOCAL_IN], NULL) &&
+	return klips_hook_is_quiet(&net->nf.hooks_ipv4[NF_INET_PRE_ROUTING], beside) &&
+	       klips_hook_is_quiet(&net->nf.hooks_ipv4[NF_INET_LOCAL_IN], NULL) &&
 	       hlist_empty(&raw_v4_hashinfo.ht[raw_hashfunc(net, IPPROTO_ESP)]);
 }
 

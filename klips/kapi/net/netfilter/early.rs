@@ -4,9 +4,9 @@
 //!
 //! What IPv4 does to a packet for this host, and whether that can be left out, is told apart here, packet by packet: its
 //! header is bare and good, it is whole, no bridge or bond stands above the device and no VLAN tag is on the packet, and
-//! nobody else wants to see it on its way (netfilter at PRE_ROUTING and LOCAL_IN, raw sockets). Packet sockets and traffic
-//! control have seen it already, and so have other hooks at the device. Whether the packet would be routed to this host is
-//! for the caller to know.
+//! nobody else wants to see it on its way (netfilter at PRE_ROUTING and LOCAL_IN, raw sockets, packet sockets for IPv4
+//! alone). Packet sockets for everything and traffic control have seen it already, and so have other hooks at the device.
+//! Whether the packet would be routed to this host is for the caller to know.
 
 use super::{incoming, Inspector, ACCEPT};
 use crate::kapi::{
@@ -32,12 +32,12 @@ const STOLEN: c_uint = 2;
 pub(crate) trait Interceptor: Driver {
     /// Who looks at packets that come in beside, if anybody does.
     type Beside: Inspector;
-    /// Takes a packet, or hands it back. Softirq.
-    fn intercept(
+    /// Takes a packet, or hands it back as it came. Softirq.
+    fn intercept<'a>(
         dev: &Device<Self>,
-        packet: Straight<'_>,
+        packet: Straight<'a>,
         guard: &Guard,
-    ) -> core::result::Result<(), ()>;
+    ) -> core::result::Result<(), Straight<'a>>;
 }
 
 /// An ESP packet that nothing stands between and its SA but its route.
@@ -64,8 +64,8 @@ impl<'a> Straight<'a> {
 
     /// The packet; the caller owns it now.
     pub(crate) fn take(self) -> Skb {
-        // SAFETY: The buffer is live, and it is the caller's if the hook says that it is stolen. Without that the stack would
-        // use it further, so `callback` says so whenever this was called.
+        // SAFETY: The buffer is live, and it is the caller's if the hook says that it is stolen. `callback` says so unless it
+        // gets this value back, which it cannot as it is used up here, nor another one: there is none of the same lifetime.
         unsafe {
             raw::klips_skb_take_early(self.skb.as_ptr());
             Skb::from_raw(self.skb)
@@ -105,16 +105,17 @@ impl<T: Interceptor> Interception<T> {
         ops.priority = raw::KLIPS_NF_IP_PRI_LAST;
         ops.dev = port.as_ptr();
         ops.priv_ = dev.port().as_ptr().cast();
-        let ops = KBox::into_raw(KBox::new(ops, GFP_KERNEL)?);
+        let ops = NonNull::from(KBox::leak(KBox::new(ops, GFP_KERNEL)?));
+        let net = port.net().as_ptr();
         // SAFETY: The operations stay where they are until they are unregistered; both devices are held.
-        let registered = to_result(unsafe { raw::nf_register_net_hook(port.net().as_ptr(), ops) });
+        let registered = to_result(unsafe { raw::nf_register_net_hook(net, ops.as_ptr()) });
         if let Err(e) = registered {
             // SAFETY: Leaked above, and nobody else knows it.
-            drop(unsafe { KBox::from_raw(ops) });
+            drop(unsafe { KBox::from_raw(ops.as_ptr()) });
             return Err(e);
         }
         Ok(Self {
-            ops: NonNull::new(ops).ok_or(EINVAL)?,
+            ops,
             port: port.hold(),
             _dev: dev.hold(),
         })
@@ -146,7 +147,7 @@ impl<T: Interceptor> Interception<T> {
         // INVARIANT: The helper has looked.
         match T::intercept(dev, Straight { skb, port }, &held) {
             Ok(()) => STOLEN,
-            Err(()) => ACCEPT,
+            Err(_) => ACCEPT,
         }
     }
 }
