@@ -59,13 +59,9 @@ impl By {
     }
 }
 
-/// The way of a flow through one tunnel over IPv4 and one ESP SA, and out.
-pub(crate) struct Way {
-    /// The flow, by the device that its packets come to.
-    pub(crate) id: Id,
-    /// When this was so.
-    pub(crate) epoch: u64,
-    /// Why they go this way.
+/// What was found out about a flow: it goes through one tunnel over IPv4 and one ESP SA, and out.
+pub(crate) struct Found {
+    /// Why its packets go this way.
     pub(crate) by: By,
     /// The tunnel.
     pub(crate) tunnel: Arc<Sa>,
@@ -79,6 +75,15 @@ pub(crate) struct Way {
     pub(crate) hides_tos: bool,
     /// The route of the outer packets.
     pub(crate) route: Route,
+}
+
+/// The way of a flow.
+pub(crate) struct Way {
+    /// The flow, by the device that its packets come to.
+    id: Id,
+    /// When this was so.
+    epoch: u64,
+    pub(crate) found: Found,
     /// Identifications set aside for outer packets: the next one, above it how many are left.
     idents: AtomicU32,
     /// Used since somebody else last wanted the place.
@@ -89,7 +94,7 @@ impl Way {
     /// The transform of its ESP SA.
     #[inline]
     pub(crate) fn esp(&self) -> Option<&Esp> {
-        match &self.sa.fixed.xform {
+        match &self.found.sa.fixed.xform {
             Xform::Esp(esp) => Some(esp),
             _ => None,
         }
@@ -130,17 +135,6 @@ impl Way {
     }
 }
 
-/// What a way is made from.
-pub(crate) struct Found {
-    pub(crate) by: By,
-    pub(crate) tunnel: Arc<Sa>,
-    pub(crate) sa: Arc<Sa>,
-    pub(crate) template: Template,
-    pub(crate) next_header: u8,
-    pub(crate) hides_tos: bool,
-    pub(crate) route: Route,
-}
-
 struct Place {
     way: Memo<Way>,
     /// Which flow without a place came here last: part of its hash.
@@ -149,7 +143,7 @@ struct Place {
 
 /// The ways of a namespace's flows.
 pub(crate) struct Flows {
-    places: KVec<Place>,
+    places: KVVec<Place>,
     /// The newest epoch that a way may be of; 0: there are none.
     newest: AtomicU64,
     yard: Arc<Graveyard>,
@@ -158,7 +152,7 @@ pub(crate) struct Flows {
 impl Flows {
     /// None. Process context.
     pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<Self> {
-        let mut places = KVec::with_capacity(PLACES, GFP_KERNEL)?;
+        let mut places = KVVec::with_capacity(PLACES, GFP_KERNEL)?;
         for _ in 0..PLACES {
             let place = Place {
                 way: Memo::empty(),
@@ -191,8 +185,8 @@ impl Flows {
         Some(way)
     }
 
-    /// Whether the way of a flow is to be found out for its next packets: it is not known, and has a place. Any context.
-    pub(crate) fn has_place(&self, id: &Id, guard: &Guard) -> bool {
+    /// Whether the way of a flow is to be found out for its next packets: it is not known, and now gets a place. Any context.
+    pub(crate) fn wants_way(&self, id: &Id, guard: &Guard) -> bool {
         let hash = id.hash();
         let Some(place) = self.place(hash) else {
             return false;
@@ -217,13 +211,7 @@ impl Flows {
         let way = Way {
             id,
             epoch,
-            by: found.by,
-            tunnel: found.tunnel,
-            sa: found.sa,
-            template: found.template,
-            next_header: found.next_header,
-            hides_tos: found.hides_tos,
-            route: found.route,
+            found,
             idents: AtomicU32::new(0),
             used: AtomicBool::new(true),
         };

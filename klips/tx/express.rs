@@ -67,8 +67,11 @@ impl Outbound<'_> {
     /// How the packet can go this way as it is.
     #[inline]
     fn fits_way(&self, way: &Way, plain: &Plain) -> Option<Fit> {
-        let path = way.route.path(self.dev.port().net(), self.phys.port());
-        let Some(path) = path.filter(|_| way.hides_tos == self.ns.sysctl.hide_tos()) else {
+        let path = way
+            .found
+            .route
+            .path(self.dev.port().net(), self.phys.port());
+        let Some(path) = path.filter(|_| way.found.hides_tos == self.ns.sysctl.hide_tos()) else {
             self.ns.flows.forget(way);
             return None;
         };
@@ -101,32 +104,32 @@ impl Outbound<'_> {
         mut packet: Packet,
     ) -> Result<usize, Discard> {
         let plan = &fit.plan;
-        if !way.sa.state().carries_traffic() {
+        if !way.found.sa.state().carries_traffic() {
             return Err(Discard::TxSaNotMature);
         }
-        way.by.hit();
+        way.found.by.hit();
         packet
             .grow(plan.headroom, plan.tailroom, self.phys.link_reserve())
             .map_err(|_| Discard::TxNoMemory)?;
         let now = time::uptime_secs();
-        self.count(&way.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
-        let seq = self.number(&way.sa, plan.total_len, now)?;
-        let tos = if way.hides_tos { 0 } else { plain.tos };
+        self.count(&way.found.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
+        let seq = self.number(&way.found.sa, plan.total_len, now)?;
+        let tos = if way.found.hides_tos { 0 } else { plain.tos };
         let total_len = u16::try_from(plan.total_len).map_err(|_| Discard::TxTooBig)?;
-        let (net, outer) = (self.dev.port().net(), &way.template);
+        let (net, outer) = (self.dev.port().net(), &way.found.template);
         // Of the numbers that the long way takes too, where the header is a tunnel's yet.
-        let proto = way.next_header;
+        let proto = way.found.next_header;
         let ident = way.ident(|n| route::reserve_idents(net, outer.src(), outer.dst(), proto, n));
         outer
             .write(packet.bytes_mut(), tos, total_len, ident, fit.df)
             .map_err(|_| Discard::TxBadBundle)?;
         let esp = way.esp().ok_or(Discard::TxBadBundle)?;
         esp.seal(
-            &way.sa,
+            &way.found.sa,
             seq,
             &mut packet,
             ipv4::HEADER_LEN,
-            way.next_header,
+            way.found.next_header,
             plan.tailroom,
         )?;
         self.send_off(way, fit.direct, packet)
@@ -157,11 +160,11 @@ impl Outbound<'_> {
             self.ns,
             Xmit,
             "emit: {} -> {} proto {ESP} length {len}",
-            way.template.src(),
-            way.template.dst()
+            way.found.template.src(),
+            way.found.template.dst()
         );
         packet
-            .send_by(self.dev.port().net(), &way.route, direct, self.guard)
+            .send_by(self.dev.port().net(), &way.found.route, direct, self.guard)
             .map_err(|_| Discard::TxRefused)?;
         Ok(len)
     }
@@ -170,7 +173,7 @@ impl Outbound<'_> {
     /// began before anything was looked up for it.
     pub(super) fn learn(&self, plain: &Plain, epoch: u64, flow: &Flow, decision: &Decision<'_>) {
         // Whether key management is this host's own may change without an epoch.
-        if is_ike_or_ipsec(flow) || !self.ns.flows.has_place(&plain.id, self.guard) {
+        if is_ike_or_ipsec(flow) || !self.ns.flows.wants_way(&plain.id, self.guard) {
             return;
         }
         if let Some(found) = self.find_way(flow, decision) {
