@@ -165,11 +165,12 @@ pub(crate) fn name_of(n: u32) -> Result<CString> {
 }
 
 /// Queues `dev` for removal, with all that it holds given up: a device must not hold another one while both wait for
-/// their references to go. Under RTNL.
-pub(crate) fn give_up(dev: &Device<IpsecDev>, list: &mut KillList) {
+/// their references to go.
+pub(crate) fn give_up(dev: &Device<IpsecDev>, rtnl: &Rtnl, list: &mut KillList) {
     let data = dev.data();
     drop(data.interception.with(Option::take));
     data.attached.publish(None, &data.ns.yard);
+    data.ns.unwatch(rtnl);
     data.ns.devices.forget(dev);
     dev.unregister(list);
 }
@@ -217,14 +218,30 @@ pub(crate) fn attach(
         return Err(EBUSY);
     }
     check_physical(&data.ns, &phys)?;
+    let watched = data.ns.watch(rtnl, dev.port().net(), catches);
+    let done = watched.and_then(|()| settle(dev, rtnl, &phys, own_mtu, catches));
+    if done.is_err() {
+        data.ns.unwatch(rtnl);
+    }
+    done
+}
+
+/// What [`attach`] does when the hooks of the namespace are there.
+fn settle(
+    dev: &Device<IpsecDev>,
+    rtnl: &Rtnl,
+    phys: &Port,
+    own_mtu: Option<u32>,
+    catches: bool,
+) -> Result {
+    let data = dev.data();
     let (mtu, name) = (phys.mtu(), phys.name());
     let prepared = Rcu::prepare(Attachment {
         port: phys.hold(),
-        _watch: Watch::new(&phys),
+        _watch: Watch::new(phys),
     })?;
-    data.ns.watch(rtnl, dev.port().net(), catches)?;
-    let interception = Interception::new(dev, &phys)?;
-    dev.adopt(rtnl, &phys, own_mtu.unwrap_or(ATTACHED_MTU), HEADROOM)?;
+    let interception = Interception::new(dev, phys)?;
+    dev.adopt(rtnl, phys, own_mtu.unwrap_or(ATTACHED_MTU), HEADROOM)?;
     data.remembered_mtu.store(mtu, Ordering::Relaxed);
     data.wanted.with(|wanted| *wanted = Some(name));
     data.catches.store(catches, Ordering::Relaxed);
@@ -303,8 +320,8 @@ impl Driver for IpsecDev {
         link::describe(self, to)
     }
 
-    fn delete(dev: &Device<Self>, _rtnl: &Rtnl, list: &mut KillList) {
-        give_up(dev, list);
+    fn delete(dev: &Device<Self>, rtnl: &Rtnl, list: &mut KillList) {
+        give_up(dev, rtnl, list);
     }
 
     fn lower(&self) -> Option<i32> {

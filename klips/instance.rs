@@ -211,12 +211,12 @@ pub(crate) struct Instance {
     files: Mutex<Option<proc::Files>>,
     /// What looks at packets that are not ours, as long as a device may need it.
     #[pin]
-    watch: Mutex<Watch>,
+    hooks: Mutex<NetHooks>,
 }
 
 /// The hooks of one namespace. They cost every packet a little, so those that have nothing to do are not there.
 #[derive(Default)]
-struct Watch {
+struct NetHooks {
     incoming: Option<Hooks>,
     outgoing: Option<Hooks>,
 }
@@ -281,7 +281,7 @@ impl PerNet for Instance {
                 tables,
                 events,
                 files <- new_mutex!(None, "klips_files"),
-                watch <- new_mutex!(Watch::default(), "klips_watch"),
+                hooks <- new_mutex!(NetHooks::default(), "klips_hooks"),
             }),
             GFP_KERNEL,
         )
@@ -297,12 +297,12 @@ impl PerNet for Instance {
     }
 
     fn remove_devices(&self, rtnl: &Rtnl, list: &mut KillList) {
-        self.each_device(rtnl, |dev| device::give_up(dev, list));
+        self.each_device(rtnl, |dev| device::give_up(dev, rtnl, list));
     }
 
     fn stop(&self, _net: &Net) {
         drop(self.files.lock().take());
-        *self.watch.lock() = Watch::default();
+        *self.hooks.lock() = NetHooks::default();
         {
             let mut control = self.control.lock();
             let lost = control.eroutes.clear();
@@ -321,12 +321,12 @@ impl Instance {
     /// Has what comes in by physical devices looked at from now on, and what leaves by them if it is to be caught. Under
     /// RTNL, before a device is attached.
     pub(crate) fn watch(&self, _rtnl: &Rtnl, net: &Net, catches: bool) -> Result {
-        let mut watch = self.watch.lock();
-        if watch.incoming.is_none() {
-            watch.incoming = Some(Hooks::incoming::<Ingress>(net)?);
+        let mut hooks = self.hooks.lock();
+        if hooks.incoming.is_none() {
+            hooks.incoming = Some(Hooks::incoming::<Ingress>(net)?);
         }
-        if catches && watch.outgoing.is_none() {
-            watch.outgoing = Some(Hooks::outgoing::<Egress>(net)?);
+        if catches && hooks.outgoing.is_none() {
+            hooks.outgoing = Some(Hooks::outgoing::<Egress>(net)?);
         }
         Ok(())
     }
@@ -338,12 +338,12 @@ impl Instance {
             attached |= dev.data().is_attached();
             catching |= dev.data().is_attached() && dev.data().catches();
         });
-        let mut watch = self.watch.lock();
+        let mut hooks = self.hooks.lock();
         if !attached {
-            watch.incoming = None;
+            hooks.incoming = None;
         }
         if !catching {
-            watch.outgoing = None;
+            hooks.outgoing = None;
         }
     }
 

@@ -131,6 +131,31 @@ with case("64 devices, no more, and all of them gone at once"):
     ns.run("ip", "link", "del", "group", "42")
     equal(numbers(), ["ipsec0", "ipsec1"], "devices")
 
+with case("hooks are there as long as a device is attached that needs them"):
+    hooks = Netns("k-link-hooks")
+    hooks.ip("link add phys0 type dummy", "link add phys1 type dummy")
+
+    def hooked():
+        """The hooks of IP that have a function of klips."""
+        found, family, hook = set(), None, None
+        for words in map(str.split, hooks.run("nft", "list", "hooks").out.splitlines()):
+            if words[:1] == ["family"]:
+                family = words[1]
+            elif words[:1] == ["hook"]:
+                hook = words[1]
+            elif "[klips]" in words and family != "netdev":
+                found.add((family, hook))
+        return found
+
+    incoming = {("ip", "prerouting"), ("ip6", "prerouting")}
+    hooks.ip("link add ipsec7 type klips dev phys0 catch", "link add ipsec8 type klips dev phys1")
+    equal(hooked(), incoming | {("ip", "postrouting"), ("ip6", "postrouting")}, "hooks with one that catches")
+    hooks.ip("link del ipsec7")
+    equal(hooked(), incoming, "hooks with one that does not catch")
+    hooks.ip("link del ipsec8")
+    equal(hooked(), set(), "hooks when the last is gone")
+    hooks.delete()
+
 with case("a renamed device keeps its number"):
     ns.ip("link set ipsec1 name vpn1")
     refused("File exists", "add", "ipsec1", "type", "klips")
