@@ -95,6 +95,7 @@ impl Keyed for Eroute {
     type Key = Slot;
     type Tag = u64;
 
+    #[inline]
     fn key(&self) -> Slot {
         Slot::of(&self.selector)
     }
@@ -107,11 +108,6 @@ impl Keyed for Eroute {
     #[inline]
     fn tag(_slot: &Slot, hash: u64) -> u64 {
         hash
-    }
-
-    #[inline]
-    fn has_key(&self, slot: &Slot) -> bool {
-        self.key() == *slot
     }
 }
 

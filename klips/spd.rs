@@ -159,6 +159,7 @@ impl Keyed for Policy {
     type Key = Slot;
     type Tag = u64;
 
+    #[inline]
     fn key(&self) -> Slot {
         Slot::of(self.direction, &self.selector)
     }
@@ -172,11 +173,6 @@ impl Keyed for Policy {
     #[inline]
     fn tag(_slot: &Slot, hash: u64) -> u64 {
         hash
-    }
-
-    #[inline]
-    fn has_key(&self, slot: &Slot) -> bool {
-        self.key() == *slot
     }
 }
 

@@ -32,7 +32,10 @@ pub(crate) trait Keyed: Send + Sync {
     /// The tag of a key with this hash.
     fn tag(key: &Self::Key, hash: u64) -> Self::Tag;
     /// Whether the value, which has the key's tag, has the key.
-    fn has_key(&self, key: &Self::Key) -> bool;
+    #[inline]
+    fn has_key(&self, key: &Self::Key) -> bool {
+        self.key() == *key
+    }
 }
 
 struct Entry<V: Keyed> {

@@ -91,6 +91,7 @@ impl Keyed for Newest {
     type Key = Need;
     type Tag = u64;
 
+    #[inline]
     fn key(&self) -> Need {
         self.name
     }
@@ -109,11 +110,6 @@ impl Keyed for Newest {
     #[inline]
     fn tag(_name: &Need, hash: u64) -> u64 {
         hash
-    }
-
-    #[inline]
-    fn has_key(&self, name: &Need) -> bool {
-        self.name == *name
     }
 }
 

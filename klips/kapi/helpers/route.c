@@ -9,23 +9,30 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 
-/* Routes an outer packet by interface @oif and makes the result the packet's dst. Returns 0 or -errno. */
-int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be32 saddr,
-			u8 tos, u8 proto, int oif)
+/* The route of an outer packet by interface @oif, with a reference; or an error pointer. */
+static struct rtable *klips_route4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto,
+				   int oif, u32 mark)
 {
 	struct flowi4 fl4 = {
 		.daddr = daddr,
 		.saddr = saddr,
 		.flowi4_oif = oif,
 		.flowi4_proto = proto,
-		.flowi4_mark = skb->mark,
+		.flowi4_mark = mark,
 		/* The SA says what the source is; it need not be an address of this host. */
 		.flowi4_flags = FLOWI_FLAG_ANYSRC,
 	};
-	struct rtable *rt;
 
 	fl4.flowi4_dscp = inet_dsfield_to_dscp(tos);
-	rt = ip_route_output_key(net, &fl4);
+	return ip_route_output_key(net, &fl4);
+}
+
+/* Routes an outer packet by interface @oif and makes the result the packet's dst. Returns 0 or -errno. */
+int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be32 saddr,
+			u8 tos, u8 proto, int oif)
+{
+	struct rtable *rt = klips_route4(net, daddr, saddr, tos, proto, oif, skb->mark);
+
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
 	skb_dst_drop(skb);
@@ -37,17 +44,8 @@ int klips_route_output4(struct net *net, struct sk_buff *skb, __be32 daddr, __be
 struct dst_entry *klips_route_lookup4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto,
 				      int oif)
 {
-	struct flowi4 fl4 = {
-		.daddr = daddr,
-		.saddr = saddr,
-		.flowi4_oif = oif,
-		.flowi4_proto = proto,
-		.flowi4_flags = FLOWI_FLAG_ANYSRC,
-	};
-	struct rtable *rt;
+	struct rtable *rt = klips_route4(net, daddr, saddr, tos, proto, oif, 0);
 
-	fl4.flowi4_dscp = inet_dsfield_to_dscp(tos);
-	rt = ip_route_output_key(net, &fl4);
 	return IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
 }
 
@@ -136,18 +134,9 @@ u16 klips_reserve_idents(struct net *net, __be32 saddr, __be32 daddr, u8 proto, 
 /* The MTU of the path to @daddr by interface @oif, as far as it is known; 0 if there is no route. */
 u32 klips_path_mtu4(struct net *net, __be32 daddr, __be32 saddr, u8 tos, u8 proto, int oif)
 {
-	struct flowi4 fl4 = {
-		.daddr = daddr,
-		.saddr = saddr,
-		.flowi4_oif = oif,
-		.flowi4_proto = proto,
-		.flowi4_flags = FLOWI_FLAG_ANYSRC,
-	};
-	struct rtable *rt;
+	struct rtable *rt = klips_route4(net, daddr, saddr, tos, proto, oif, 0);
 	u32 mtu;
 
-	fl4.flowi4_dscp = inet_dsfield_to_dscp(tos);
-	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt))
 		return 0;
 	mtu = dst_mtu(&rt->dst);

@@ -12,27 +12,27 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const HEADER_LEN: usize = 20;
 
 /// Do not fragment.
-const DF: u16 = 0x4000;
+pub(super) const DF: u16 = 0x4000;
 /// More fragments follow.
-const MF: u16 = 0x2000;
+pub(super) const MF: u16 = 0x2000;
 /// Fragment offset, in units of 8 bytes.
-const OFFSET: u16 = 0x1fff;
+pub(super) const OFFSET: u16 = 0x1fff;
 /// Version 4 and a header of five words.
-const VERSION_IHL: u8 = 0x45;
+pub(super) const VERSION_IHL: u8 = 0x45;
 
 #[derive(Clone, Copy, FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-struct Header {
-    version_ihl: u8,
-    tos: u8,
-    total_len: U16,
-    id: U16,
-    flags_offset: U16,
-    ttl: u8,
-    proto: u8,
-    check: U16,
-    src: [u8; 4],
-    dst: [u8; 4],
+pub(super) struct Header {
+    pub(super) version_ihl: u8,
+    pub(super) tos: u8,
+    pub(super) total_len: U16,
+    pub(super) id: U16,
+    pub(super) flags_offset: U16,
+    pub(super) ttl: u8,
+    pub(super) proto: u8,
+    pub(super) check: U16,
+    pub(super) src: [u8; 4],
+    pub(super) dst: [u8; 4],
 }
 
 impl Header {

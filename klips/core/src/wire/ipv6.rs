@@ -22,13 +22,13 @@ const DESTINATION: u8 = 60;
 
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-struct Header {
-    version_class_label: U32,
-    payload_len: U16,
-    next_header: u8,
-    hop_limit: u8,
-    src: [u8; 16],
-    dst: [u8; 16],
+pub(super) struct Header {
+    pub(super) version_class_label: U32,
+    pub(super) payload_len: U16,
+    pub(super) next_header: u8,
+    pub(super) hop_limit: u8,
+    pub(super) src: [u8; 16],
+    pub(super) dst: [u8; 16],
 }
 
 /// The first eight bytes of any extension header.

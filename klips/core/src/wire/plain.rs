@@ -5,8 +5,11 @@
 //! What policy asks about such a packet lies at fixed places, so that its flow can be told by a few loads. Packets that are
 //! not plain are not worse; they are looked at by [`flow`](super::flow).
 
+use super::{
+    ipv4::{self, DF, MF, OFFSET, VERSION_IHL},
+    ipv6,
+};
 use crate::hash::mix;
-use zerocopy::network_endian::U16;
 use zerocopy::FromBytes;
 use zerocopy_derive::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -14,15 +17,7 @@ use zerocopy_derive::{FromBytes, Immutable, KnownLayout, Unaligned};
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct V4 {
-    version_ihl: u8,
-    tos: u8,
-    total_len: U16,
-    id: U16,
-    flags_offset: U16,
-    ttl: u8,
-    proto: u8,
-    check: U16,
-    addrs: [u8; 8],
+    ip: ipv4::Header,
     ports: [u8; 4],
 }
 
@@ -30,23 +25,12 @@ struct V4 {
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct V6 {
-    version_class: U16,
-    label: U16,
-    payload_len: U16,
-    next_header: u8,
-    hop_limit: u8,
-    src_high: [u8; 8],
-    src_low: [u8; 8],
-    dst_high: [u8; 8],
-    dst_low: [u8; 8],
+    ip: ipv6::Header,
     ports: [u8; 4],
 }
 
-const V4_HEADER: usize = 20;
-const V6_HEADER: usize = 40;
-const DF: u16 = 0x4000;
 /// More fragments follow, or some went before.
-const FRAGMENT: u16 = 0x3fff;
+const FRAGMENT: u16 = MF | OFFSET;
 /// The part of a type of service that routes may depend on.
 const DSCP: u8 = 0xfc;
 
@@ -128,53 +112,48 @@ pub fn parse(packet: &[u8]) -> Option<Plain> {
 
 #[inline]
 fn v4(packet: &[u8]) -> Option<Plain> {
-    let (packet, _) = V4::ref_from_prefix(packet).ok()?;
-    let flags = packet.flags_offset.get();
-    let len = usize::from(packet.total_len.get());
+    let (V4 { ip, ports }, _) = V4::ref_from_prefix(packet).ok()?;
+    let flags = ip.flags_offset.get();
+    let len = usize::from(ip.total_len.get());
     // The ports must be the packet's own: as much as IP promises of what follows its header.
-    let bare = packet.version_ihl == 0x45 && flags & FRAGMENT == 0 && len >= V4_HEADER + 8;
-    if !bare || packet.ttl == 0 || !matches!(packet.proto, ICMP | TCP | UDP) {
+    let whole = flags & FRAGMENT == 0 && len >= ipv4::HEADER_LEN + 8;
+    let bare = ip.version_ihl == VERSION_IHL && whole;
+    if !bare || ip.ttl == 0 || !matches!(ip.proto, ICMP | TCP | UDP) {
         return None;
     }
-    let words = [u64::from_ne_bytes(packet.addrs), 0, 0, 0];
+    let addrs = zerocopy::transmute!([ip.src, ip.dst]);
     Some(Plain {
         id: Id::new(
-            words,
-            transport(packet.proto, packet.ports),
-            packet.proto,
-            packet.tos,
+            [addrs, 0, 0, 0],
+            transport(ip.proto, *ports),
+            ip.proto,
+            ip.tos,
             false,
         ),
         len,
-        tos: packet.tos,
+        tos: ip.tos,
         df: flags & DF != 0,
     })
 }
 
 #[inline]
 fn v6(packet: &[u8]) -> Option<Plain> {
-    let (packet, _) = V6::ref_from_prefix(packet).ok()?;
-    let payload_len = usize::from(packet.payload_len.get());
-    let proto = packet.next_header;
-    if payload_len < 8 || packet.hop_limit == 0 || !matches!(proto, ICMPV6 | TCP | UDP) {
+    let (V6 { ip, ports }, _) = V6::ref_from_prefix(packet).ok()?;
+    let payload_len = usize::from(ip.payload_len.get());
+    let proto = ip.next_header;
+    if payload_len < 8 || ip.hop_limit == 0 || !matches!(proto, ICMPV6 | TCP | UDP) {
         return None;
     }
-    let words = [
-        packet.src_high,
-        packet.src_low,
-        packet.dst_high,
-        packet.dst_low,
-    ];
-    let [_, tos] = (packet.version_class.get() >> 4).to_be_bytes();
+    let [_, _, _, tos] = (ip.version_class_label.get() >> 20).to_be_bytes();
     Some(Plain {
         id: Id::new(
-            words.map(u64::from_ne_bytes),
-            transport(proto, packet.ports),
+            zerocopy::transmute!([ip.src, ip.dst]),
+            transport(proto, *ports),
             proto,
             tos,
             true,
         ),
-        len: V6_HEADER.saturating_add(payload_len),
+        len: ipv6::HEADER_LEN.saturating_add(payload_len),
         tos,
         df: true,
     })
