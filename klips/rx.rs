@@ -9,7 +9,9 @@ mod alone;
 mod early;
 mod entry;
 mod express;
+mod header;
 mod later;
+mod leave;
 mod policy;
 
 pub(crate) use entry::{Ah, Esp};
@@ -21,19 +23,18 @@ use crate::{
     instance::Instance,
     kapi::{
         net::{
-            dev::{Device, Driver},
+            dev::Device,
             proto::Carrier,
             skbuff::{Packet, Skb},
         },
         time,
     },
-    sadb::{sa::Sa, MAX_GROUP, SMALL_REFS},
+    sadb::{sa::Sa, MAX_GROUP},
     sysctl::klips_debug,
     xform::{
         comp,
         esp::Opened,
-        high_half,
-        ipip::{self, Inner},
+        high_half, ipip,
         udp::{self, Ports},
         Xform,
     },
@@ -41,20 +42,16 @@ use crate::{
 use alone::note;
 use core::net::IpAddr;
 use early::arrival;
+use header::{named, sequence};
 use heapless::Vec;
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
-    addr::Family,
     path::Passed,
     pfkey::types::natt_type,
-    said::{SaProto, Said},
+    said::SaProto,
     wire::{
-        ah::AhHeader,
-        comp::{CompHeader, CPI_DEFLATE},
-        esp::EspHeader,
-        flow::Flow,
+        comp::CPI_DEFLATE,
         ip::{self, IpView, Walk},
-        ipv4,
     },
 };
 
@@ -365,112 +362,6 @@ impl<'g> Inbound<'g> {
         }
         Ok(sa)
     }
-
-    /// Takes the packet out of its tunnel, if that is an IPIP SA that ends its group and allows it. The outer header, of
-    /// `header_len` bytes, shows `src` and `tos`.
-    fn untunnel(
-        &self,
-        tunnel: &Arc<Sa>,
-        src: &IpAddr,
-        header_len: usize,
-        tos: u8,
-        next_header: u8,
-        packet: &mut Packet,
-    ) -> Result<Inner, Discard> {
-        if !matches!(tunnel.fixed.xform, Xform::Ipip) {
-            return Err(Discard::RxIncompletePolicy);
-        }
-        if tunnel.next.is_some() {
-            return Err(Discard::RxTunnelNotLast);
-        }
-        self.check_source(tunnel, src)?;
-        let inner = ipip::decap(packet, header_len, next_header, tos)?;
-        if self.checks_policy() && !self.allows(tunnel, &inner.flow.src, &inner.flow.dst) {
-            return Err(Discard::RxInnerMismatch);
-        }
-        let (admitted, limit) = tunnel.receive_unnumbered(packet.len(), self.now);
-        if let Some(limit) = limit {
-            self.ns.report(tunnel, limit);
-        }
-        admitted.map(|()| inner)
-    }
-
-    /// Delivers a packet that came in transport mode, whose own IP header is `view`.
-    ///
-    /// A peer behind address translation computed its checksums with the address that it knows; if that is known here,
-    /// the packet gets it back.
-    fn leave_transport(
-        &self,
-        sa: &Arc<Sa>,
-        view: &IpView,
-        path: &Path,
-        mut packet: Packet,
-    ) -> Result<usize, Discard> {
-        let ethertype = match view.family() {
-            Family::V4 => 0x0800,
-            Family::V6 => 0x86dd,
-        };
-        if let (Some(IpAddr::V4(original)), Family::V4) = (sa.fixed.nat_oa, view.family()) {
-            if sa.fixed.nat_kind != natt_type::NONE {
-                ipv4::set_src(packet.bytes_mut(), original).map_err(|_| Discard::RxBadHeader)?;
-            }
-        }
-        self.judge_transport(packet.bytes(), path, sa.is_linux())?;
-        self.deliver(sa, packet, ethertype, None)
-    }
-
-    /// Lets the packet enter the stack as received on the ipsecN device, with the mark of `sa`.
-    ///
-    /// `flow` is what is known of it. TCP has its segments merged, as a network card would do, for whoever is next.
-    fn deliver(
-        &self,
-        sa: &Sa,
-        mut packet: Packet,
-        ethertype: u16,
-        flow: Option<&Flow>,
-    ) -> Result<usize, Discard> {
-        let len = packet.len();
-        if let Some(mark) = mark_of(sa.fixed.saref, packet.mark()) {
-            packet.set_mark(mark);
-        }
-        let merges = flow.is_some_and(|flow| flow.proto == TCP && !flow.is_fragment);
-        let cells = merges.then(|| self.dev.data().gro());
-        packet
-            .receive_on(self.dev.port(), ethertype, cells)
-            .map_err(|_| Discard::RxNoMemory)?;
-        Ok(len)
-    }
-
-    /// Whether the tunnel's policy allows the addresses; a tunnel without a policy allows all.
-    fn allows(&self, tunnel: &Sa, src: &IpAddr, dst: &IpAddr) -> bool {
-        tunnel
-            .policy
-            .read(self.guard)
-            .is_none_or(|policy| policy.allows(src, dst))
-    }
-}
-
-/// The name of the SA in an IPsec header of `proto` of a packet to `dst`.
-fn named(dst: &IpAddr, proto: u8, header: &[u8]) -> Result<Said, Discard> {
-    let (proto, spi) = match proto {
-        ESP => {
-            let (header, _) = EspHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
-            (SaProto::Esp, header.spi)
-        }
-        AH => {
-            let header = AhHeader::parse(header).map_err(|_| Discard::RxTruncated)?;
-            (SaProto::Ah, header.spi)
-        }
-        _ => {
-            let (header, _) = CompHeader::parse(header).map_err(|_| Discard::RxBadLength)?;
-            (SaProto::Comp, header.cpi.into())
-        }
-    };
-    Ok(Said {
-        dst: *dst,
-        spi,
-        proto,
-    })
 }
 
 /// Counts bad padding on the SA. Returns the protocol of what was inside.
@@ -479,25 +370,6 @@ fn note_padding(sa: &Sa, opened: &Opened) -> u8 {
         sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
     }
     opened.next_header
-}
-
-/// The sequence number of the IPsec header that `payload` begins with, for SAs whose protocol has one.
-fn sequence(sa: &Sa, payload: &[u8]) -> Result<Option<u32>, Discard> {
-    match &sa.fixed.xform {
-        Xform::Esp(_) => {
-            if payload.len() % 4 != 0 {
-                return Err(Discard::RxBadLength);
-            }
-            let (header, _) = EspHeader::parse(payload).map_err(|_| Discard::RxTruncated)?;
-            Ok(Some(header.seq))
-        }
-        Xform::Ah(_) => {
-            let header = AhHeader::parse(payload).map_err(|_| Discard::RxTruncated)?;
-            Ok(Some(header.seq))
-        }
-        Xform::Comp(_) => Ok(None),
-        Xform::None | Xform::Ipip => Err(Discard::RxSaNotMature),
-    }
 }
 
 /// The next SA of the group; an IPComp SA is passed over if the sender left the packet uncompressed, as it may.
@@ -524,10 +396,4 @@ fn blame(sa: &Sa, why: Discard) {
         Discard::RxDecryptFailed => hot.size_errs = hot.size_errs.saturating_add(1),
         _ => {}
     });
-}
-
-/// The mark of a packet that came out of the SA with this reference number: the number in bits 16 to 30, bit 31 to say
-/// so, the lower half as it was. `None` if the number does not fit.
-fn mark_of(saref: u32, mark: u32) -> Option<u32> {
-    (saref <= SMALL_REFS).then_some(0x8000_0000 | saref << 16 | mark & 0xffff)
 }

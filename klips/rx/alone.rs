@@ -3,7 +3,7 @@
 //! SAs of the Linux dialect, which stand alone: what is inside of one names the next itself, and where the packet has been
 //! is judged when it is out of the last.
 
-use super::{named, Inbound, Onward, Path, Progress, AH, COMP, ESP};
+use super::{header::named, Inbound, Onward, Path, Progress, AH, COMP, ESP};
 use crate::{
     error::Discard,
     kapi::net::skbuff::Packet,

@@ -5,14 +5,14 @@
 //! What never changes stands in plain fields; what packets change is under one short lock of the SA's own; links and policy
 //! are replaced under RCU by the control path, which is serialised by the namespace's mutex.
 
+mod traffic;
+
 use crate::{
-    error::Discard,
     kapi::{
         crypto::{self, Secret},
         lock::BhLock,
         rcu::Rcu,
         rcu_map::Keyed,
-        time,
     },
     xform::Xform,
 };
@@ -25,10 +25,11 @@ use klips_core::{
     addr::{addr_bits, Family},
     eroute::Key,
     pfkey::{linux::Mode, types::natt_type},
-    sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State},
+    sa::{life::LARVAL_SECONDS, Lifetimes, State},
     said::Said,
     text::NatEncap,
 };
+pub(crate) use traffic::Hot;
 
 /// An identity as it was given over PF_KEY.
 pub(crate) struct Ident {
@@ -57,26 +58,6 @@ impl Policy {
             && addr_bits(src) & self.mask.src == self.key.src & self.mask.src
             && addr_bits(dst) & self.mask.dst == self.key.dst & self.mask.dst
     }
-}
-
-/// What packets change.
-pub(crate) struct Hot {
-    /// Sequence numbers.
-    pub(crate) window: Replay<KVec<u64>>,
-    /// Counters and limits.
-    pub(crate) life: Lifetimes,
-    /// A soft limit was reported.
-    pub(crate) soft_reported: bool,
-    /// Another SA goes on counting from here.
-    handed_over: bool,
-    /// Packets that the window refused.
-    pub(crate) ooo_errs: u32,
-    /// Packets whose ICV was wrong.
-    pub(crate) auth_errs: u32,
-    /// Packets of a length that the cipher cannot take.
-    pub(crate) size_errs: u32,
-    /// Packets whose padding was not 1, 2, 3, ….
-    pub(crate) pad_errs: u32,
 }
 
 /// What the Linux dialect says of an SA besides what KLIPS's says.
@@ -162,16 +143,7 @@ pub(crate) enum Limit {
 impl Sa {
     /// Makes an SA that nobody can find yet. Process context.
     pub(crate) fn new(blueprint: Blueprint) -> Result<Arc<Self>> {
-        let hot = Hot {
-            window: replay(blueprint.window, blueprint.extended)?,
-            life: blueprint.life,
-            soft_reported: false,
-            handed_over: false,
-            ooo_errs: 0,
-            auth_errs: 0,
-            size_errs: 0,
-            pad_errs: 0,
-        };
+        let hot = Hot::new(blueprint.window, blueprint.extended, blueprint.life)?;
         let mut iv = [0; 16];
         if let Xform::Esp(esp) = &blueprint.xform {
             crypto::random(iv.get_mut(..esp.iv_len()).unwrap_or(&mut []));
@@ -238,15 +210,6 @@ impl Sa {
     /// Ends the SA: no packet that looks at the state from now on uses it.
     pub(crate) fn kill(&self) {
         self.state.store(State::Dead.number(), Ordering::Release);
-    }
-
-    fn fade(&self) {
-        let _ = self.state.compare_exchange(
-            State::Mature.number(),
-            State::Dying.number(),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
     }
 
     /// PF_KEY flags, with the inbound bit.
@@ -330,23 +293,6 @@ impl Sa {
         })
     }
 
-    /// Looks whether time has passed a limit, which ends or ages the SA.
-    pub(crate) fn time_is_up(&self, now: u64) -> Option<Limit> {
-        let state = self.state();
-        let limit = self.hot(|hot| {
-            if state == State::Larval {
-                let age = now.saturating_sub(hot.life.addtime.count);
-                return (age >= LARVAL_SECONDS).then_some(Limit::Hard);
-            }
-            match hot.life.check(now) {
-                Expiry::Hard(_) => Some(Limit::Hard),
-                expiry => Self::soft(hot, expiry),
-            }
-        });
-        self.apply(limit);
-        limit
-    }
-
     /// Notes that a packet of this SA was brought by this `arrival` (`rx::early::arrival`).
     #[inline]
     pub(crate) fn arrived(&self, arrival: u64) {
@@ -382,234 +328,12 @@ impl Sa {
     pub(crate) fn hot<R>(&self, f: impl FnOnce(&mut Hot) -> R) -> R {
         self.hot.with(f)
     }
-
-    /// Ends the SA's numbers for one that goes on with them; returns the last one used.
-    pub(crate) fn hand_over(&self) -> u64 {
-        self.hot(|hot| {
-            hot.handed_over = true;
-            hot.window.head().last()
-        })
-    }
-
-    /// Goes on where another SA handed over.
-    pub(crate) fn resume(&self, last: u64) {
-        self.hot(|hot| hot.window.resume(last));
-    }
-
-    /// Whether the next outbound packet may use the SA. `Err` is the reason why not; a limit to report comes with it.
-    #[inline]
-    pub(crate) fn begin_send(&self) -> (core::result::Result<u64, Discard>, Option<Limit>) {
-        self.take_number(time::uptime_secs(), None)
-    }
-
-    /// As [`Sa::begin_send`], for a packet of which the length after this SA's transform is known: it is counted too. `now`
-    /// in seconds of uptime.
-    #[inline]
-    pub(crate) fn send(
-        &self,
-        len: usize,
-        now: u64,
-    ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
-        self.take_number(now, Some(len))
-    }
-
-    #[inline]
-    fn take_number(
-        &self,
-        now: u64,
-        len: Option<usize>,
-    ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
-        if !self.state().carries_traffic() {
-            return (Err(Discard::TxSaNotMature), None);
-        }
-        let counts_ivs = matches!(&self.fixed.xform, Xform::Esp(esp) if esp.counts_ivs());
-        let may_end = counts_ivs && !self.fixed.extended;
-        let (seq, limit) = self.hot(|hot| match hot.life.check(now) {
-            Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
-            expiry => {
-                if hot.handed_over {
-                    return (Err(Discard::TxSaNotMature), None);
-                }
-                let limit = Self::soft(hot, expiry);
-                let last = hot.window.head().last();
-                if may_end && last == u64::from(u32::MAX) {
-                    return (Err(Discard::TxSeqExhausted), Some(Limit::Hard));
-                }
-                match hot.window.take() {
-                    Ok(seq) => {
-                        if let Some(len) = len {
-                            hot.life.count(len, now);
-                        }
-                        (Ok(seq), limit)
-                    }
-                    Err(_) => (Err(Discard::TxSeqExhausted), Some(Limit::Hard)),
-                }
-            }
-        });
-        self.apply(limit);
-        (seq, limit)
-    }
-
-    /// Counts a packet of `len` bytes, as it stands after this SA's transform.
-    #[inline]
-    pub(crate) fn count(&self, len: usize) {
-        let now = time::uptime_secs();
-        self.hot(|hot| hot.life.count(len, now));
-    }
-
-    /// First check of a received packet: lifetimes, then the sequence number that it shows, if the protocol has one.
-    /// Changes nothing but error counters. Returns the whole number. `now` in seconds of uptime.
-    #[inline]
-    pub(crate) fn begin_receive(
-        &self,
-        seq: Option<u32>,
-        now: u64,
-    ) -> (core::result::Result<Option<u64>, Discard>, Option<Limit>) {
-        if !self.state().carries_traffic() {
-            return (Err(Discard::RxSaNotMature), None);
-        }
-        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
-            Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
-            // A soft limit is reported once the packet has proved to be genuine, not before.
-            _ => {
-                let seq = seq.map(|low| hot.window.whole(low));
-                let refused = seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq)));
-                (refused.map(|()| seq), None)
-            }
-        });
-        self.apply(limit);
-        (result, limit)
-    }
-
-    /// After the ICV verified: checks the sequence number again and records it. Packets that passed the first check on
-    /// several CPUs are told apart here.
-    #[inline]
-    pub(crate) fn commit_receive(&self, seq: u64) -> core::result::Result<(), Discard> {
-        self.hot(|hot| Self::refuse(hot, |w| w.advance(seq)))
-    }
-
-    /// [`Sa::commit_receive`], and what was inside of the packet was good: [`Sa::end_receive`].
-    #[inline]
-    pub(crate) fn receive(
-        &self,
-        seq: u64,
-        len: usize,
-        now: u64,
-    ) -> core::result::Result<Option<Limit>, Discard> {
-        let limit = self.hot(|hot| {
-            Self::refuse(hot, |w| w.advance(seq))?;
-            Ok(Self::count_checked(hot, len, now))
-        })?;
-        self.apply(limit);
-        Ok(limit)
-    }
-
-    /// Both checks and the counting at once, for an SA whose protocol has no sequence numbers.
-    #[inline]
-    pub(crate) fn receive_unnumbered(
-        &self,
-        len: usize,
-        now: u64,
-    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
-        self.pass(len, now, Discard::RxSaNotMature, Discard::RxExpired)
-    }
-
-    /// As [`Sa::send`], for an SA whose protocol has no sequence numbers.
-    #[inline]
-    pub(crate) fn send_unnumbered(
-        &self,
-        len: usize,
-        now: u64,
-    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
-        self.pass(len, now, Discard::TxSaNotMature, Discard::TxExpired)
-    }
-
-    #[inline]
-    fn pass(
-        &self,
-        len: usize,
-        now: u64,
-        unusable: Discard,
-        expired: Discard,
-    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
-        if !self.state().carries_traffic() {
-            return (Err(unusable), None);
-        }
-        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
-            Expiry::Hard(_) => (Err(expired), Some(Limit::Hard)),
-            _ => (Ok(()), Self::count_checked(hot, len, now)),
-        });
-        self.apply(limit);
-        (result, limit)
-    }
-
-    /// Counts a genuine packet of `len` bytes after this SA's transform, and reports a soft limit.
-    #[inline]
-    pub(crate) fn end_receive(&self, len: usize, now: u64) -> Option<Limit> {
-        let limit = self.hot(|hot| Self::count_checked(hot, len, now));
-        self.apply(limit);
-        limit
-    }
-
-    #[inline]
-    fn count_checked(hot: &mut Hot, len: usize, now: u64) -> Option<Limit> {
-        let expiry = hot.life.check(now);
-        hot.life.count(len, now);
-        Self::soft(hot, expiry)
-    }
-
-    fn refuse(
-        hot: &mut Hot,
-        f: impl FnOnce(&mut Replay<KVec<u64>>) -> core::result::Result<(), ReplayError>,
-    ) -> core::result::Result<(), Discard> {
-        if hot.handed_over {
-            return Err(Discard::RxSaNotMature);
-        }
-        f(&mut hot.window).map_err(|e| {
-            hot.ooo_errs = hot.ooo_errs.saturating_add(1);
-            match e {
-                ReplayError::Zero => Discard::RxSequenceZero,
-                _ => Discard::RxReplayed,
-            }
-        })
-    }
-
-    fn soft(hot: &mut Hot, expiry: Expiry) -> Option<Limit> {
-        if !matches!(expiry, Expiry::Soft(_)) || hot.soft_reported {
-            return None;
-        }
-        hot.soft_reported = true;
-        Some(Limit::Soft)
-    }
-
-    fn apply(&self, limit: Option<Limit>) {
-        match limit {
-            Some(Limit::Hard) => self.kill(),
-            Some(Limit::Soft) => self.fade(),
-            None => {}
-        }
-    }
 }
 
 /// The halves of an IV, as they are stored.
 fn halves(iv: &[u8; 16]) -> [u64; 2] {
     let whole = u128::from_le_bytes(*iv);
     [whole as u64, (whole >> 64) as u64]
-}
-
-/// The sequence state of an SA with a replay window of `size` packets. `EINVAL`: larger than windows can be.
-fn replay(size: u16, extended: bool) -> Result<Replay<KVec<u64>>> {
-    let words = Replay::<KVec<u64>>::words(size);
-    let ring = if words > 0 {
-        Some(KVec::from_elem(0, words, GFP_KERNEL)?)
-    } else {
-        None
-    };
-    let mut replay = Replay::new(size, ring).ok_or(EINVAL)?;
-    if extended {
-        replay.extend();
-    }
-    Ok(replay)
 }
 
 impl Keyed for Sa {
