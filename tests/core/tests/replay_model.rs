@@ -3,36 +3,9 @@
 //! The replay window against a set of everything that was ever seen.
 
 use klips_core::sa::{Replay, Window};
+use klips_core_tests::replay::Model;
 use klips_core_tests::Rng;
 use std::collections::HashSet;
-
-struct Model {
-    size: u16,
-    last: u64,
-    seen: HashSet<u64>,
-    skipped: u64,
-}
-
-impl Model {
-    fn accepts(&self, seq: u64) -> bool {
-        if self.size == 0 {
-            return true;
-        }
-        let in_window = seq > self.last || self.last - seq < u64::from(self.size);
-        seq != 0 && in_window && !self.seen.contains(&seq)
-    }
-
-    fn record(&mut self, seq: u64) {
-        if self.size == 0 {
-            return;
-        }
-        self.seen.insert(seq);
-        if seq > self.last {
-            self.skipped = self.skipped.max(seq - self.last - 1);
-            self.last = seq;
-        }
-    }
-}
 
 /// A number near the newest one, mostly.
 fn next(rng: &mut Rng, last: u64) -> u64 {
@@ -48,12 +21,7 @@ fn next(rng: &mut Rng, last: u64) -> u64 {
 fn run(seed: u64, size: u16, start: u64, steps: u32) {
     let mut rng = Rng::new(seed);
     let mut window = Window::new(size).unwrap();
-    let mut model = Model {
-        size,
-        last: 0,
-        seen: HashSet::new(),
-        skipped: 0,
-    };
+    let mut model = Model::new(size);
     for step in 0..steps {
         let seq = if step == 0 {
             start
@@ -146,12 +114,7 @@ fn run_wide(seed: u64, size: u16, start: u64, spare: usize) {
     // A caller may have more memory than is needed, and it need not be clean.
     let mut ring = vec![!0; words + spare];
     let mut replay = Replay::new(size, Some(&mut ring[..])).unwrap();
-    let mut model = Model {
-        size,
-        last: 0,
-        seen: HashSet::new(),
-        skipped: 0,
-    };
+    let mut model = Model::new(size);
     for step in 0..3000 {
         let seq = if step == 0 {
             start

@@ -8,33 +8,19 @@ pub(in crate::pfkey) mod captured;
 mod damaged;
 mod refused;
 mod roundtrip;
+mod survive;
 
 use std::vec::Vec;
 
+use self::survive::{composed, read, survive, ORIGIN};
 use super::*;
 use crate::pfkey::build::Origin;
 use crate::pfkey::tests::hex;
 use crate::pfkey::{envelope, Errno, SendError};
 
-/// Who the messages of these tests are from.
-const ORIGIN: Origin = Origin { seq: 7, pid: 77 };
-
-/// Both steps at once. The inner error is that of the reader.
-fn read(bytes: &[u8]) -> Result<Result<Request<'_>, Errno>, SendError> {
-    Ok(request(&envelope::check(bytes)?))
-}
-
 /// A message of the other direction that has to be good.
 fn told(bytes: &[u8]) -> Message<'_> {
     message(&envelope::open(bytes).expect("a message")).expect("something known")
-}
-
-/// The request as a client would send it.
-fn composed(request: &Request<'_>) -> Vec<u8> {
-    let mut buf = std::vec![0xa5; 1 << 14];
-    compose::request(&mut buf, ORIGIN, request)
-        .expect("room")
-        .to_vec()
 }
 
 /// Puts the length of a message into its header.

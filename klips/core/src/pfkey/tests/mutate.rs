@@ -7,36 +7,6 @@
 use super::samples::ALL;
 use super::*;
 
-/// What a message of the right length may be refused with.
-const REFUSALS: &[Errno] = &[
-    Errno::Einval,
-    Errno::Eexist,
-    Errno::Eafnosupport,
-    Errno::Epfnosupport,
-    Errno::Enosys,
-];
-
-/// Reads a damaged message and checks everything that holds of any message.
-fn survive(bytes: &[u8]) {
-    match read(bytes) {
-        Ok(Ok(request)) => {
-            // What was understood can be said again, and is understood the same.
-            let again = recompose(&request);
-            assert_eq!(super::request(&again), request, "{bytes:02x?}");
-        }
-        Ok(Err(why)) => assert!(REFUSALS.contains(&why), "{why:?}: {bytes:02x?}"),
-        Err(SendError(why)) => {
-            assert!(matches!(why, Errno::Einval | Errno::Emsgsize), "{why:?}");
-        }
-    }
-    for ext in Extensions::new(bytes.get(16..).unwrap_or(&[])).flatten() {
-        assert!(!ext.bytes().is_empty());
-        if let Ok(Ext::Proposal(proposal)) = ext.decode() {
-            assert!(proposal.combs().count() <= ext.bytes().len());
-        }
-    }
-}
-
 fn set_len(bytes: &mut [u8]) {
     let words = (bytes.len() / WORD) as u16;
     bytes[4..6].copy_from_slice(&words.to_ne_bytes());

@@ -7,41 +7,6 @@ use super::*;
 
 const ALL: [&str; 6] = [GETSPI, ADD, SPDUPDATE, SPDGET, REGISTER, LARVAL];
 
-/// Reads a damaged message, both ways, and checks everything that holds of any message.
-fn survive(bytes: &[u8]) {
-    match read(bytes) {
-        Ok(Ok(request)) => {
-            // What was understood can be said again, and is understood the same.
-            let again = composed(&request);
-            let same = match (read(&again).unwrap().unwrap(), request) {
-                // Its number is that of the message.
-                (
-                    Request::GetSpi { sa, range, .. },
-                    Request::GetSpi {
-                        sa: a, range: r, ..
-                    },
-                ) => (sa.src, sa.dst, sa.sa2, range) == (a.src, a.dst, a.sa2, r),
-                (again, request) => again == request,
-            };
-            assert!(same, "{bytes:02x?}");
-        }
-        Ok(Err(why)) => {
-            assert!(matches!(why, Errno::Einval | Errno::Eopnotsupp), "{why:?}");
-        }
-        Err(SendError(why)) => {
-            assert!(matches!(why, Errno::Einval | Errno::Emsgsize), "{why:?}");
-        }
-    }
-    if let Ok(envelope) = envelope::open(bytes) {
-        match message(&envelope) {
-            Ok(Message::Policy(entry)) => drop(entry.policy.templates.iter().count()),
-            Ok(Message::Algorithms { auth, .. }) => drop(auth.map(|algs| algs.iter().count())),
-            Ok(_) => {}
-            Err(why) => assert_eq!(why, Errno::Einval),
-        }
-    }
-}
-
 #[test]
 fn every_truncation() {
     for sample in ALL {
