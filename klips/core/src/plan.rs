@@ -134,7 +134,8 @@ pub fn largest_inner<I: IntoIterator<Item = Step>>(
     let Ok(bare) = plan(steps(), header_len, header_len, family) else {
         return 0;
     };
-    let guess = phys_mtu.saturating_sub(bare.headroom);
+    // Devices may take more than an IP packet can be.
+    let guess = phys_mtu.min(MAX_OUTER_LEN).saturating_sub(bare.headroom);
     (0..=512)
         .filter_map(|less| guess.checked_sub(less))
         .find(|len| *len >= header_len && fits(*len))
@@ -166,6 +167,16 @@ mod tests {
         block: 4,
         icv_len: 16,
     };
+
+    #[test]
+    fn a_device_may_take_more_than_a_packet_can_be() {
+        let steps = || [TUNNEL, Step::Comp, Step::Udp(8), GCM];
+        let largest = largest_inner(steps, MAX_OUTER_LEN, 20, Family::V4);
+        assert!(largest > MAX_OUTER_LEN - 100);
+        for mtu in [MAX_OUTER_LEN + 1, 65536, 69203, usize::MAX] {
+            assert_eq!(largest_inner(steps, mtu, 20, Family::V4), largest);
+        }
+    }
 
     #[test]
     fn the_largest_inner_packet_fits_and_one_more_byte_does_not() {
