@@ -20,8 +20,8 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile guest bench bench-quick bench-core check fmt \
-	inventory clippy doc clean help
+.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile fuzz guest bench bench-quick bench-core \
+	check fmt inventory clippy doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -62,6 +62,10 @@ test-matrix:
 ## test-hostile: 1,000,000 random changes of valid packets through the receive path; prints what became of them
 test-hostile:
 	$(quiet)tests/hostile
+
+## fuzz: the fuzzer's targets for TIME=30 seconds each (TARGET='name...'); prints executions and coverage
+fuzz:
+	$(quiet)TIME='$(TIME)' TARGET='$(TARGET)' tests/fuzz/run
 
 ## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
 guest:
