@@ -24,6 +24,7 @@
 mod dump;
 mod exempt;
 mod flows;
+mod form;
 mod groups;
 mod kernel_says;
 mod linux;
@@ -47,23 +48,19 @@ use crate::{
         crypto,
         net::{netns, sock::Socket},
     },
-    sadb::sa::{Ident, Limit, Sa},
 };
 use kernel::{prelude::*, sync::Arc};
-use klips_core::{
-    pfkey::{
-        self,
-        build::{NoRoom, Origin},
-        envelope::{self, Envelope},
-        errno::Errno,
-        ext::{self, DebugMasks, Lifetime, SaInfo, SarefPair},
-        linux::compose,
-        reply::{self, SaReport},
-        request::{NatT, Request},
-        tell::tell,
-        Speech,
-    },
-    sa::Lifetimes,
+use klips_core::pfkey::{
+    self,
+    build::{NoRoom, Origin},
+    envelope::{self, Envelope},
+    errno::Errno,
+    ext::DebugMasks,
+    linux::compose,
+    reply,
+    request::Request,
+    tell::tell,
+    Speech,
 };
 use socket::{Audience, Post};
 use told::Change;
@@ -300,100 +297,6 @@ fn debug(context: &Context<'_>, masks: &DebugMasks) -> Answer {
     Answer {
         audience: Audience::Nobody,
         len: 0,
-    }
-}
-
-/// A copy of an identity that outlives its message.
-fn own_ident(ident: Option<&ext::Ident<'_>>) -> Result<Option<Ident>> {
-    let Some(ident) = ident else { return Ok(None) };
-    let mut data = KVec::with_capacity(ident.data.len(), GFP_KERNEL)?;
-    data.extend_from_slice(ident.data, GFP_KERNEL)?;
-    Ok(Some(Ident {
-        kind: ident.kind,
-        id: ident.id,
-        data,
-    }))
-}
-
-/// An identity for a reply.
-fn lent_ident(ident: Option<&Ident>) -> Option<ext::Ident<'_>> {
-    ident.map(|i| ext::Ident {
-        kind: i.kind,
-        id: i.id,
-        data: &i.data,
-    })
-}
-
-/// The SA extension that describes `sa`.
-fn info(sa: &Sa) -> SaInfo {
-    SaInfo {
-        spi: sa.said().spi,
-        state: sa.state().number(),
-        auth: sa.fixed.auth,
-        encrypt: sa.fixed.encrypt,
-        flags: sa.flags(),
-        reference: sa.fixed.saref,
-        ..SaInfo::default()
-    }
-    .with_window(sa.fixed.window)
-}
-
-fn clamp(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// The counters as PF_KEY shows them.
-fn current(life: &Lifetimes) -> Lifetime {
-    Lifetime {
-        allocations: clamp(life.alloc.count),
-        bytes: life.bytes.count,
-        addtime: life.addtime.count,
-        usetime: life.usetime.count,
-        packets: clamp(life.packets.count),
-    }
-}
-
-/// One kind of limit as PF_KEY shows it.
-fn limits(life: &Lifetimes, limit: Limit) -> Lifetime {
-    let pick = |l: &klips_core::sa::Lifetime| match limit {
-        Limit::Soft => l.soft,
-        Limit::Hard => l.hard,
-    };
-    Lifetime {
-        allocations: clamp(pick(&life.alloc)),
-        bytes: pick(&life.bytes),
-        addtime: pick(&life.addtime),
-        usetime: pick(&life.usetime),
-        packets: clamp(pick(&life.packets)),
-    }
-}
-
-/// An SA as replies describe it.
-fn report<'a>(sa: &'a Sa) -> SaReport<'a> {
-    let life = sa.hot(|hot| hot.life);
-    let some = |l: ext::Lifetime| (l != ext::Lifetime::default()).then_some(l);
-    let (sport, dport) = sa.nat_ports();
-    let natted = sa.fixed.nat_kind != 0;
-    SaReport {
-        sa: info(sa),
-        src: sa.fixed.src,
-        dst: sa.said().dst,
-        proxy: sa.fixed.proxy,
-        current: Some(current(&life)),
-        hard: some(limits(&life, Limit::Hard)),
-        soft: some(limits(&life, Limit::Soft)),
-        ident_src: lent_ident(sa.fixed.ident_src.as_ref()),
-        ident_dst: lent_ident(sa.fixed.ident_dst.as_ref()),
-        nat_t: NatT {
-            kind: natted.then_some(sa.fixed.nat_kind),
-            sport: natted.then_some(sport),
-            dport: natted.then_some(dport),
-            oa: sa.fixed.nat_oa,
-        },
-        saref: Some(SarefPair {
-            me: sa.fixed.saref,
-            him: sa.fixed.refhim,
-        }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! ADDFLOW and DELFLOW: eroutes, and the policy of inbound tunnels.
 
-use super::{own_ident, Answer, Audience, Context, InBand, Outcome};
+use super::{form::own_ident, Answer, Audience, Context, InBand, Outcome};
 use crate::{
     eroute::{Idents, Spec},
     kapi::rcu::Rcu,

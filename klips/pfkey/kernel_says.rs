@@ -3,7 +3,7 @@
 //! What the kernel says of itself: EXPIRE, SPDEXPIRE, NAT_T_NEW_MAPPING and ACQUIRE.
 
 use super::{
-    info, lent_ident, limits,
+    form::{current, info, lent_ident, limits},
     linux::{
         form::{form, in_packets, satype_of, Keys},
         policies,
@@ -90,7 +90,7 @@ fn expire_in_klips(tables: &Tables, event: &Event, buf: &mut [u8]) {
         &sa.said(),
         sa.fixed.src,
         &told,
-        &super::current(&life),
+        &current(&life),
         &limit,
     );
     if let Ok(message) = message {

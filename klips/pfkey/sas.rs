@@ -2,7 +2,11 @@
 
 //! GETSPI, ADD, UPDATE, DELETE, GET and FLUSH.
 
-use super::{info, own_ident, report, told::Change, Answer, Audience, Context, InBand, Outcome};
+use super::{
+    form::{info, own_ident, report},
+    told::Change,
+    Answer, Audience, Context, InBand, Outcome,
+};
 use crate::{
     algorithms,
     kapi::{crypto, net::route, time},

@@ -5,8 +5,8 @@
 //! SAs come, change and go in both. Eroutes and policies are not told of: they have no meaning in the other.
 
 use super::{
+    form::report,
     linux::form::{form, Keys},
-    report,
     socket::{Audience, Post},
 };
 use crate::{instance::Tables, sadb::sa::Sa};

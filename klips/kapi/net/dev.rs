@@ -6,6 +6,7 @@
 
 mod driver;
 mod gro;
+mod header;
 mod link;
 
 pub(crate) use driver::{Device, DeviceRef, Driver, Stats};

@@ -4,7 +4,7 @@
 
 use crate::{
     kapi::time,
-    pfkey::{clamp, limits},
+    pfkey::form::{clamp, limits},
     sadb::sa::{Limit, Sa},
 };
 use klips_core::{

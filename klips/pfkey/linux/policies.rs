@@ -142,7 +142,7 @@ fn entry(policy: &Policy) -> SpdEntry<'_> {
         hard: Some(policy.hard),
         soft: Some(policy.soft),
         current: Some(Lifetime {
-            allocations: crate::pfkey::clamp(policy.count()),
+            allocations: crate::pfkey::form::clamp(policy.count()),
             addtime: stamp(policy.created),
             usetime: stamp(policy.last_use()),
             ..Lifetime::default()
