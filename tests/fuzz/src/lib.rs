@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ah;
+pub mod command;
 pub mod comp;
 pub mod eroute;
 pub mod listing;
@@ -15,6 +16,7 @@ pub mod packet;
 pub mod pfkey;
 pub mod replay;
 pub mod said;
+pub mod setkey;
 pub mod shaped;
 pub mod texts;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Bytes that somebody writes to a PF_KEY socket, in both dialects.
+//! Bytes that somebody writes to a PF_KEY socket, in both dialects, and how the tools show them.
 
+use ipsec_tools::rehearse::shown;
 use klips_core::pfkey::tell::{blank_keys, tell};
 use klips_core::pfkey::walk::Extensions;
 use klips_core::pfkey::{envelope, sockopt, ExtType};
@@ -35,6 +36,7 @@ pub fn message(bytes: &[u8]) {
         let _ = tell(&envelope);
     }
     no_keys_are_left(bytes);
+    drop(shown(bytes));
 }
 
 /// Whatever the message is, once it is blanked it shows no key.

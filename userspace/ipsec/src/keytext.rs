@@ -78,6 +78,9 @@ pub(crate) fn key(argument: &str, kind: KeyKind) -> Result<Key, String> {
 ///
 /// Nothing is read through a buffer that others see: the text is in one place, and wiped there.
 fn from_file(path: &str) -> io::Result<Zeroizing<String>> {
+    if !crate::ASKS_OTHERS {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let mut bytes = Zeroizing::new(vec![0; MOST_TEXT]);
     let len = if path == "-" {
         line(&mut bytes, |byte| Ok(unistd::read(io::stdin(), byte)?))?

@@ -15,6 +15,7 @@
 //! * `resolve`, `names`, `keytext`, `life`: text to values.
 //! * `kernel`: the conversation; the only place where requests become bytes. `refusal`: sentences for errnos.
 //! * `output`: the only place that prints.
+//! * `rehearse`: what the fuzzer calls.
 //! * `manual`: the manual pages and the shells' completions, which are made of the same tables of options.
 
 #![cfg_attr(
@@ -47,6 +48,8 @@ mod optionsfrom;
 mod output;
 mod prog;
 mod refusal;
+#[cfg(feature = "rehearse")]
+pub mod rehearse;
 mod resolve;
 mod routes;
 mod tables;
@@ -61,6 +64,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub use error::Error;
+
+/// Whether files and name servers may be asked. Rehearsals are made of words at random, and keep to themselves.
+const ASKS_OTHERS: bool = !cfg!(feature = "rehearse");
 
 /// Runs the program with the arguments of this process, and prints what it ends with.
 #[must_use]

@@ -18,6 +18,9 @@ pub(crate) const MOST_FILES: usize = 100;
 ///
 /// The reason in the words that the tools have always used.
 pub(crate) fn words(path: &str) -> Result<Vec<String>, &'static str> {
+    if !crate::ASKS_OTHERS {
+        return Err("unable to open file");
+    }
     let file = File::open(path).map_err(|_| "unable to open file")?;
     let mut words = Vec::new();
     for line in BufReader::new(file).lines() {

@@ -2,9 +2,10 @@
 
 //! usage: seeds DIR [TRACES]
 //!
-//! Writes what each target begins with to DIR/TARGET, from what the project's tests have; also the messages of captures in
-//! the directory TRACES.
+//! Writes what each target begins with to DIR/TARGET, from what the project's tests have, and words for TARGET to
+//! DIR/TARGET.dict; also the messages of captures in the directory TRACES.
 
+use ipsec_tools::rehearse::options;
 use klips_core_tests::lines::{EROUTES, SAS};
 use klips_core_tests::packets::corpus;
 use klips_core_tests::Rng;
@@ -38,7 +39,20 @@ fn main() -> io::Result<()> {
         write(&dir.join(target), &choices())?;
     }
     write(&dir.join("said"), texts::SAIDS)?;
-    write(&dir.join("listing"), &[EROUTES, SAS, texts::ROWS].concat())
+    write(&dir.join("listing"), &[EROUTES, SAS, texts::ROWS].concat())?;
+    write(&dir.join("command"), texts::COMMANDS)?;
+    write(&dir.join("setkey"), texts::SCRIPTS)?;
+    let mut words = options();
+    words.extend(texts::WORDS.iter().map(|word| (*word).to_owned()));
+    write_words(&dir.join("command.dict"), &words)?;
+    write_words(&dir.join("setkey.dict"), texts::SCRIPT_WORDS)
+}
+
+/// Words in libFuzzer's form: with quotes around them. None has any in itself.
+fn write_words(path: &Path, words: &[impl AsRef<str>]) -> io::Result<()> {
+    let line = |word: &dyn AsRef<str>| format!("\"{}\"\n", word.as_ref());
+    let lines: String = words.iter().map(|word| line(word)).collect();
+    fs::write(path, lines)
 }
 
 /// Files with numbers for names.

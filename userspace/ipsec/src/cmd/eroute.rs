@@ -100,6 +100,19 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
         .map_err(|refused| explain(&prog, &action, refused))
 }
 
+/// The messages that [`run`] would send.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    let mut prog = prog;
+    let (action, _) = line::read(&mut prog, args)?;
+    let request = match &action {
+        Action::List(_) => None,
+        action => Some(request(action)),
+    };
+    let _ = action.to_string();
+    crate::rehearse::messages(&prog, request)
+}
+
 /// Shows the table.
 fn list(prog: &Prog, format: Format) -> Result<(), Error> {
     let known = KnownSas::default();

@@ -112,6 +112,18 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
         .map_err(|refused| explain(&prog, &what, refused))
 }
 
+/// The messages that [`run`] would send.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    let mut prog = prog;
+    let (action, _) = read(&mut prog, args)?;
+    let request = match action {
+        Action::List(_) => None,
+        Action::Change(masks, _) => Some(Request::Debug(masks)),
+    };
+    crate::rehearse::messages(&prog, request)
+}
+
 /// What has been read so far.
 #[derive(Debug, Default)]
 struct Line {

@@ -138,6 +138,17 @@ fn go_to_background(prog: &Prog, path: &str) -> Result<(), Error> {
     }
 }
 
+/// A message in every style.
+#[cfg(feature = "rehearse")]
+pub(crate) fn texts(bytes: &[u8]) -> Vec<String> {
+    let message = Message::new(bytes);
+    vec![
+        classic::text(&message),
+        decode::text(&message),
+        json::text(&message),
+    ]
+}
+
 /// Prints a message. A reader that has gone away ends the program.
 fn show(message: &Message<'_>, style: Style) -> Result<(), Error> {
     let text = match style {

@@ -95,6 +95,12 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     Ok(())
 }
 
+/// No message: whether [`run`] would take the command line.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: &Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    read(prog, args).map(|_| Vec::new())
+}
+
 /// Reads the command line.
 fn read(prog: &Prog, args: impl IntoIterator<Item = OsString>) -> Result<Wanted, Error> {
     let usage = |error: Error| error.then_told(&TOOL.usage(prog)).with_status(USAGE);

@@ -31,6 +31,7 @@ use session::Session;
 use show::Printer;
 use statement::Statement;
 use token::Wrong;
+use zeroize::Zeroizing;
 
 pub(crate) use options::command;
 
@@ -88,6 +89,11 @@ fn read_script(prog: &Prog, path: &str) -> Result<Script, Error> {
         prog.error(format_args!("{title}: {error}"))
             .with_status(UNREADABLE)
     })?;
+    script_of(prog, title, bytes)
+}
+
+/// The script of these bytes.
+fn script_of(prog: &Prog, title: String, bytes: Zeroizing<Vec<u8>>) -> Result<Script, Error> {
     let told = |mistakes: &[Wrong]| {
         let line =
             |wrong: &Wrong| prog.line(format_args!("{title}:{}: {}", wrong.place, wrong.why));
@@ -99,8 +105,30 @@ fn read_script(prog: &Prog, path: &str) -> Result<Script, Error> {
     Ok(Script { title, statements })
 }
 
+/// The messages that [`run`] would send for a script.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: &Prog, text: &[u8]) -> crate::rehearse::Messages {
+    let bytes = Zeroizing::new(text.to_vec());
+    let script = script_of(prog, "script".to_owned(), bytes)?;
+    let mut messages = Vec::new();
+    execute::each_message(prog, Manner::default(), &[script], &mut |message| {
+        messages.push(message.to_vec());
+        Ok(())
+    })?;
+    Ok(messages)
+}
+
+/// A message in every form.
+#[cfg(feature = "rehearse")]
+pub(crate) fn texts(bytes: &[u8]) -> Vec<String> {
+    show::texts(bytes)
+}
+
 /// The addresses that the system's resolver knows for a name.
 fn addresses(name: &str) -> Vec<std::net::IpAddr> {
+    if !crate::ASKS_OTHERS {
+        return Vec::new();
+    }
     let found = (name, 0).to_socket_addrs();
     found.map_or(Vec::new(), |found| {
         found.map(|socket| socket.ip()).collect()
@@ -145,7 +173,7 @@ fn listen(prog: &Prog, manner: Manner) -> Result<(), Error> {
     let failed = |errno: Errno| prog.error(format_args!("pfkey read: {}", errno.desc()));
     let stop = Stop::watch().map_err(failed)?;
     session.send(&mut printer, &Request::Promisc(true))?;
-    let mut room = zeroize::Zeroizing::new(vec![0; ROOM]);
+    let mut room = Zeroizing::new(vec![0; ROOM]);
     loop {
         match stop.wait(session.socket().as_fd()).map_err(failed)? {
             Woken::Signal(_) => return Ok(()),

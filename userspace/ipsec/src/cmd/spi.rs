@@ -119,6 +119,15 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     Ok(())
 }
 
+/// The messages that [`run`] would send.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    let mut prog = prog;
+    let (action, _) = line::read(&mut prog, args)?;
+    let _ = action.to_string();
+    crate::rehearse::messages(&prog, request(&action))
+}
+
 /// The request that carries out an action; listing takes none.
 fn request(action: &Action) -> Option<Request<'_>> {
     match action {

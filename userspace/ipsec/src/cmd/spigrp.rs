@@ -111,6 +111,18 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     Ok(())
 }
 
+/// The messages that [`run`] would send.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    let mut prog = prog;
+    let members = match read(&mut prog, args)? {
+        (Action::List(_), _) => return Ok(Vec::new()),
+        (Action::Group(members), _) => members,
+    };
+    let groups = requests(&members);
+    crate::rehearse::messages(&prog, groups.into_iter().map(Request::Grpsa))
+}
+
 /// Reads the command line; also whether `--debug` was on it.
 fn read(
     prog: &mut Prog,

@@ -191,6 +191,28 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     }
 }
 
+/// The messages that [`run`] would send; what is asked of a device by its name must be one.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    let mut prog = prog;
+    let (action, _) = read(&mut prog, args)?;
+    let request = match &action {
+        Action::Attach { virt, physical, .. } => {
+            device(&prog, physical)?;
+            device(&prog, virt)?;
+            None
+        }
+        Action::Detach { virt } => {
+            device(&prog, virt)?;
+            None
+        }
+        Action::Create(interface, _) => Some(Request::PlumbIf(*interface)),
+        Action::Delete(interface, _) => Some(Request::UnplumbIf(*interface)),
+        Action::List(_) | Action::Clear => None,
+    };
+    crate::rehearse::messages(&prog, request)
+}
+
 /// What has been read so far.
 #[derive(Debug, Default)]
 struct Line {

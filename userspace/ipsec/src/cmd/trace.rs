@@ -33,3 +33,9 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     });
     Ok(())
 }
+
+/// No message: whether [`run`] would take the command line.
+#[cfg(feature = "rehearse")]
+pub(crate) fn rehearse(prog: &Prog, args: Vec<OsString>) -> crate::rehearse::Messages {
+    options::read(prog, args).map(|_| Vec::new())
+}

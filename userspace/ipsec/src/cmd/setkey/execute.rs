@@ -51,25 +51,40 @@ pub(super) fn scripts(prog: &Prog, manner: Manner, scripts: &[Script]) -> Result
 /// That one does not fit into a message.
 pub(super) fn rehearse(prog: &Prog, manner: Manner, scripts: &[Script]) -> Result<(), Error> {
     let mut printer = Printer::new(manner);
+    each_message(prog, manner, scripts, &mut |message| match manner.verbose {
+        true => printer.message(message),
+        false => Ok(()),
+    })?;
+    printer.flush()
+}
+
+/// Calls `one` with all messages of scripts, as far as they do not depend on the kernel's answers.
+///
+/// # Errors
+///
+/// As [`rehearse`], and those of `one`.
+pub(super) fn each_message(
+    prog: &Prog,
+    manner: Manner,
+    scripts: &[Script],
+    one: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut room = zeroize::Zeroizing::new(vec![0; 1 << 16]);
     for script in scripts {
         for statement in &script.statements {
-            let mut one = |request: &Request<'_>| {
+            let mut request = |request: &Request<'_>| {
                 let message = compose::request(&mut room, origin(), request).map_err(|_| {
                     let (title, place) = (&script.title, statement.place);
                     prog.error(format_args!(
                         "{title}:{place}: this is too long for a message"
                     ))
                 })?;
-                match manner.verbose {
-                    true => printer.message(message),
-                    false => Ok(()),
-                }
+                one(message)
             };
-            for_each_request(&statement.command, manner, &mut one)?;
+            for_each_request(&statement.command, manner, &mut request)?;
         }
     }
-    printer.flush()
+    Ok(())
 }
 
 /// The messages that a command is, as far as they do not depend on the kernel's answers.

@@ -96,6 +96,32 @@ impl Printer {
     }
 }
 
+/// A message field by field, byte by byte and as JSON; what it tells of an SA or a policy as in a listing.
+#[cfg(feature = "rehearse")]
+pub(super) fn texts(bytes: &[u8]) -> Vec<String> {
+    let mut texts = vec![
+        message::text(bytes),
+        message::hexadecimal(bytes),
+        message_value(bytes).to_string(),
+    ];
+    let Ok(envelope) = klips_core::pfkey::envelope::open(bytes) else {
+        return texts;
+    };
+    let header = envelope.header();
+    match klips_core::pfkey::linux::message(&envelope) {
+        Ok(Message::Sa(sa)) => {
+            texts.push(sa::text(header, &sa, Moment::at(0), true));
+            texts.push(json::sa(&sa).to_string());
+        }
+        Ok(Message::Policy(entry)) => {
+            texts.push(policy::text(header, &entry));
+            texts.push(json::policy(header, &entry).to_string());
+        }
+        _ => {}
+    }
+    texts
+}
+
 /// Texts, for tests.
 #[cfg(test)]
 pub(super) mod tests {
