@@ -56,7 +56,9 @@ pub fn reads_again(line: &str) -> usize {
     if let Ok(row) = ErouteRow::parse(line) {
         understood += 1;
         let again = row.to_string();
-        assert_eq!(ErouteRow::parse(&again).unwrap().to_string(), again);
+        // A protocol behind an IPv6 address may look like the end of it: the SAID that there is decides.
+        let read = ErouteRow::parse_with(&again, |said| *said == row.said);
+        assert_eq!(read.unwrap().to_string(), again);
     }
     let mut iv = [0; 16];
     if let Ok(row) = SaRow::parse(line, &mut iv) {
