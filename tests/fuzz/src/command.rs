@@ -48,7 +48,10 @@ fn secrets<'a>(words: &[&'a str]) -> Vec<&'a str> {
         let [option, value] = pair else { continue };
         let is_key = matches!(*option, "--enckey" | "--authkey");
         let elsewhere = words.iter().filter(|word| word.contains(value)).count() > 1;
-        if is_key && value.len() >= 12 && !value.starts_with('@') && !elsewhere {
+        let has_form = ["0x", "0t", "0s"]
+            .iter()
+            .any(|start| value.starts_with(start));
+        if is_key && has_form && value.len() >= 12 && !elsewhere {
             secrets.push(*value);
         }
     }

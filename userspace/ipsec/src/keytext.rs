@@ -46,6 +46,15 @@ pub(crate) type Key = Zeroizing<Vec<u8>>;
 /// No key of any algorithm has more text than this.
 const MOST_TEXT: usize = 4096;
 
+/// Whether a word is too long for a number and begins as keys do: one that stands where no key belongs is not repeated.
+pub(crate) fn may_be_key(word: &str) -> bool {
+    const LONGEST_NUMBER: usize = "0xffffffff".len();
+    word.len() > LONGEST_NUMBER
+        && ["0x", "0t", "0s"]
+            .iter()
+            .any(|start| word.starts_with(start))
+}
+
 /// Reads the key that `argument` writes out, or that the file (standard input: `-`) behind its `@` does.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::optionsfrom;
+use crate::{keytext, optionsfrom};
 
 /// The clap name of the words that belong to no option.
 const WORDS: &str = "words";
@@ -218,6 +218,10 @@ impl<I: Copy> Tool<I> {
         let Some(name) = word.strip_prefix("--") else {
             return match word.strip_prefix('-').and_then(|rest| rest.chars().next()) {
                 Some(letter) => format!("invalid option -- '{letter}'"),
+                None if keytext::may_be_key(word) => format!(
+                    "unexpected argument: ({} characters, not shown)",
+                    word.chars().count()
+                ),
                 None => format!("unexpected argument '{word}'"),
             };
         };

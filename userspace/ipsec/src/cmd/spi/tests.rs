@@ -355,3 +355,16 @@ fn lines_without_sense_are_told_as_such() {
     ];
     refusals_are_told(&pieces, &["5ec2e7"], |line| line::read(&mut prog(), line));
 }
+
+/// A line that the fuzzer has found: the option took the next one for its value, and the key stood alone.
+#[test]
+fn a_key_in_the_wrong_place_is_not_repeated() {
+    let text = error("--esp 3des-md5-96 --enckey --enckey 0x0123456789abcdef")
+        .stderr()
+        .to_owned();
+    assert!(
+        text.starts_with("ipsec spi: unexpected argument: (18 characters, not shown)\n"),
+        "{text}"
+    );
+    assert!(!text.contains("0123456789"), "{text}");
+}
