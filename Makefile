@@ -20,8 +20,8 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test test-scale test-matrix test-hostile fuzz guest bench bench-quick bench-core \
-	check fmt inventory clippy doc clean help
+.PHONY: all modules tools install uninstall demo test test-debug debug-kernel test-scale test-matrix test-hostile fuzz guest \
+	bench bench-quick bench-core check fmt inventory clippy doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -51,6 +51,14 @@ demo:
 test:
 	$(quiet)tests/run
 
+## test-debug: t_eroute, or TESTS='name...', on a kernel that tells on the module
+test-debug:
+	$(quiet)tests/debug
+
+## debug-kernel: builds that kernel, KERNEL=debug, into the cache, as its first use does otherwise
+debug-kernel:
+	$(quiet)$(enter) tests/guest/debug-kernel debug
+
 ## test-scale: 1,000,000 eroutes and 100,000 SAs, and a flood of 1,000,000 host pairs into a trap; takes its time
 test-scale:
 	$(quiet)tests/scale
@@ -67,7 +75,7 @@ test-hostile:
 fuzz:
 	$(quiet)TIME='$(TIME)' TARGET='$(TARGET)' tests/fuzz/run
 
-## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (LOAD SMP MEM MOUNT TIMEOUT PARAMS)
+## guest: boots a Debian kernel with the module and runs CMD='...', or a shell (KERNEL LOAD SMP MEM MOUNT TIMEOUT PARAMS)
 guest:
 	$(quiet)tests/guest/guest
 

@@ -7,7 +7,7 @@ import socket
 import time
 
 from .packet import checksum
-from .tap import Failure
+from .tap import SLOWER, Failure, after
 
 EMSGSIZE = 90
 
@@ -35,7 +35,7 @@ class Echo:
         message = (b"\x08" if self._family == 4 else b"\x80") + bytes(3) + rest
         if self._family == 4:
             message = message[:2] + checksum(message).to_bytes(2) + message[4:]
-        deadline, patience = time.monotonic() + seconds, 0.3
+        deadline, patience = after(seconds), 0.3 * SLOWER
         while time.monotonic() < deadline:
             try:
                 self._socket.sendto(message, (self._to, 0))

@@ -3,6 +3,8 @@
 
 import time
 
+from .tap import after
+
 
 def kernel_memory():
     """MiB that the kernel has taken, besides what it caches of files and what programs have; MiB in slabs.
@@ -18,7 +20,7 @@ def kernel_memory():
 
 def settled(seconds=20):
     """What `kernel_memory` says once nothing is being freed any more."""
-    deadline = time.monotonic() + seconds
+    deadline = after(seconds)
     before, now = None, kernel_memory()
     while time.monotonic() < deadline and (before is None or abs(now[0] - before[0]) > 0.5):
         time.sleep(0.3)

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 
-from .tap import Failure
+from .tap import SLOWER, Failure
 
 _living = []
 _home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -29,7 +29,7 @@ class Result:
 def run(*argv, ok=True, stdin=None, timeout=60):
     """Runs a command where the process is now. With `ok` a status other than 0 is a failure."""
     argv = [str(word) for word in argv]
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout * SLOWER, check=False)
     result = Result(argv, done.returncode, done.stdout, done.stderr)
     if ok and result.status != 0:
         raise Failure(str(result))

@@ -7,6 +7,8 @@ import socket
 import struct
 import time
 
+from .tap import after
+
 ETH_P_IP, ETH_P_ALL = 0x0800, 0x0003
 ESP = 50
 
@@ -87,7 +89,7 @@ class Sniffer:
 
     def next(self, seconds=5, want=lambda packet: True):
         """The next packet that is wanted, or None when the time is over."""
-        deadline = time.monotonic() + seconds
+        deadline = after(seconds)
         # With no time at all, what has been caught is looked through all the same.
         while (left := deadline - time.monotonic()) >= 0 or seconds == 0:
             if not select.select([self._socket], [], [], max(left, 0))[0]:

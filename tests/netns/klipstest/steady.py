@@ -10,7 +10,7 @@ import time
 
 from .counters import Watch, xfrm
 from .packet import checksum
-from .tap import Failure, equal
+from .tap import Failure, after, equal
 
 PERIOD = 0.02
 # How long an answer may take, once nothing is sent any more.
@@ -50,7 +50,7 @@ class Steady:
             self._socket.sendto(message[:2] + checksum(message).to_bytes(2) + message[4:], (self._to, 0))
             following = max(following + PERIOD, time.monotonic())
             self._collect(following)
-        deadline = time.monotonic() + PATIENCE
+        deadline = after(PATIENCE)
         while len(self.answered) < self.sent and time.monotonic() < deadline:
             self._collect(time.monotonic() + 0.1)
 

@@ -17,6 +17,11 @@ import time
 import traceback
 
 
+# How many times as long as on the stock kernel something may take: on those that tell on the module (KERNEL=debug) all is
+# slower.
+SLOWER = 1 if os.uname().release.rpartition("-")[2] not in ("debug", "kcsan") else 6
+
+
 class Failure(AssertionError):
     """A check that did not hold; its text is for the reader of the report."""
 
@@ -95,15 +100,20 @@ def contains(text, part, what):
         raise Failure(f"{what}: {part!r} is not in\n{text}")
 
 
+def after(seconds):
+    """The moment, by `time.monotonic`, when something that takes at most so long ought to be over."""
+    return time.monotonic() + seconds * SLOWER
+
+
 def until(condition, what, seconds=20):
     """Waits until `condition()` is true and returns its value; fails when the time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = after(seconds)
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise Failure(f"after {seconds} s still not: {what}")
+            raise Failure(f"after {seconds * SLOWER} s still not: {what}")
         time.sleep(0.02)
 
 

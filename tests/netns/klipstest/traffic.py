@@ -9,7 +9,7 @@ import threading
 import time
 
 from .packet import checksum
-from .tap import Failure
+from .tap import SLOWER, Failure, after
 
 IP_MTU_DISCOVER = 10
 PMTUDISC_DONT, PMTUDISC_WANT = 0, 1
@@ -48,7 +48,7 @@ class Pinger:
 
     def awaits(self, rest, to, seconds):
         """Whether the reply to a request comes in time."""
-        deadline = time.monotonic() + seconds
+        deadline = after(seconds)
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._socket], [], [], left)[0]:
                 break
@@ -90,6 +90,7 @@ def no_ping(ns, to, seconds=0.5):
 def transfer(source, sink, address, size=100_000, seconds=60, family=4):
     """Random bytes by TCP from one namespace to another; fails unless they arrive as they were sent. Returns how many they
     were, and their SHA-256."""
+    seconds *= SLOWER
     data = os.urandom(size)
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with sink:
