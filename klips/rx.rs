@@ -236,7 +236,7 @@ impl<'g> Inbound<'g> {
                 &mut packet,
             )?;
             self.judge(&inner.flow, packet.bytes(), path, false)?;
-            let len = self.deliver(tunnel, packet, inner.ethertype, Some(&inner.flow))?;
+            let len = self.deliver(tunnel, packet, inner.ethertype, inner.proto())?;
             return Ok(Onward::Delivered(len));
         }
         match (next_header, next) {
@@ -333,10 +333,17 @@ impl<'g> Inbound<'g> {
         let (Some(seq), Some(len)) = (at.seq, len) else {
             return at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
         };
-        if let Some(limit) = sa.receive(seq, len, self.now)? {
+        self.record(sa, seq, len)
+    }
+
+    /// Records an authentic packet of `len` bytes inside, and accounts for it.
+    #[inline]
+    fn record(&self, sa: &Arc<Sa>, seq: u64, len: usize) -> Result<(), Discard> {
+        let (recorded, limit) = sa.receive(seq, len, self.now);
+        if let Some(limit) = limit {
             self.ns.report(sa, limit);
         }
-        Ok(())
+        recorded
     }
 
     /// The SA of the group's next header inside the one just opened, a header of `proto`.

@@ -143,10 +143,9 @@ bool klips_skb_is_settled(const struct sk_buff *skb, bool is_ipv6);
 void klips_skb_park(struct sk_buff *skb);
 void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
 void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet);
-void klips_skb_set_mark(struct sk_buff *skb, u32 mark);
-u32 klips_skb_mark(const struct sk_buff *skb);
-void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev);
-void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet);
+void klips_skb_cut(struct sk_buff *skb, unsigned int from, unsigned int len);
+int klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set);
+void klips_skb_receive(struct sk_buff *skb);
 
 /* sockets */
 void klips_sock_hold(struct sock *sk);

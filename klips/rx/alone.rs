@@ -99,7 +99,7 @@ impl<'g> Inbound<'g> {
             }
         }
         self.judge(flow, packet.bytes(), path, true)?;
-        self.deliver(tunnel, packet, inner.ethertype, Some(flow))
+        self.deliver(tunnel, packet, inner.ethertype, inner.proto())
             .map(Onward::Delivered)
     }
 

@@ -23,10 +23,14 @@ use klips_core::{
     addr::Family,
     pfkey::types::natt_type,
     wire::{
+        ecn,
         ip::{self, IpView, Walk},
         ipv4,
+        plain::{self, Plain},
     },
 };
+
+const IPV6: u8 = 41;
 
 /// Where the walk leads.
 pub(super) struct Inward<'g> {
@@ -70,11 +74,7 @@ impl<'g> Inbound<'g> {
             return Err(Discard::RxBadLength);
         }
         self.check_source(sa, &src)?;
-        let (admitted, limit) = sa.begin_receive(Some(shown), self.now);
-        if let Some(limit) = limit {
-            self.ns.report(sa, limit);
-        }
-        let seq = admitted?.unwrap_or(0);
+        let seq = self.first_look(sa, shown)?;
         let opened = esp
             .check_len(payload_len)
             .and_then(|()| esp.unseal(&mut packet, HEADER, high_half(seq)))
@@ -83,9 +83,7 @@ impl<'g> Inbound<'g> {
             sa.commit_receive(seq)?;
             return Err(Discard::RxBadPadding);
         };
-        if let Some(limit) = sa.receive(seq, HEADER + trailer.payload_len, self.now)? {
-            self.ns.report(sa, limit);
-        }
+        self.record(sa, seq, HEADER + trailer.payload_len)?;
         let next_header = note_padding(
             sa,
             &Opened {
@@ -98,13 +96,58 @@ impl<'g> Inbound<'g> {
             esp.strip(&mut packet, &view, &trailer, false)?;
             return self.rest(sa, view, seq, next_header, packet);
         }
+        let from = HEADER + esp.head_len();
+        let inner = packet.bytes().get(from..).unwrap_or(&[]);
+        let inner = inner.get(..trailer.payload_len).unwrap_or(&[]);
+        if let Some(plain) = unchanged(inner, next_header, tos) {
+            return self.emerge(tunnel, &src, from, &plain, packet).map(Some);
+        }
         packet
             .pull(esp.head_len())
             .map_err(|_| Discard::RxBadLength)?;
         packet.trim(HEADER + trailer.payload_len);
         let inner = self.untunnel(tunnel, &src, HEADER, tos, next_header, &mut packet)?;
-        self.deliver(tunnel, packet, inner.ethertype, Some(&inner.flow))
+        self.deliver(tunnel, packet, inner.ethertype, inner.proto())
             .map(Some)
+    }
+
+    /// Whether the packet may go to the cipher. Returns its whole sequence number.
+    #[inline]
+    fn first_look(&self, sa: &Arc<Sa>, shown: u32) -> Result<u64, Discard> {
+        if sa.is_ahead(shown) {
+            return Ok(shown.into());
+        }
+        let (admitted, limit) = sa.begin_receive(Some(shown), self.now);
+        if let Some(limit) = limit {
+            self.ns.report(sa, limit);
+        }
+        Ok(admitted?.unwrap_or(0))
+    }
+
+    /// Takes a packet of which `plain` is known, and that begins at byte `from`, out of a tunnel that ends its group: what
+    /// [`Inbound::untunnel`] does, for a packet that leaves as it was put in.
+    #[inline]
+    fn emerge(
+        &self,
+        tunnel: &Arc<Sa>,
+        outer_src: &IpAddr,
+        from: usize,
+        plain: &Plain,
+        mut packet: Packet,
+    ) -> Result<usize, Discard> {
+        self.check_source(tunnel, outer_src)?;
+        if self.checks_policy() {
+            let (src, dst) = plain.ends();
+            if !self.allows(tunnel, &src, &dst) {
+                return Err(Discard::RxInnerMismatch);
+            }
+        }
+        self.admit_unnumbered(tunnel, plain.len)?;
+        packet
+            .cut(from, plain.len)
+            .map_err(|_| Discard::RxBadInner)?;
+        let ethertype = if plain.is_v6() { 0x86dd } else { 0x0800 };
+        self.deliver(tunnel, packet, ethertype, Some(plain.proto()))
     }
 
     /// Goes on with what was no packet in a tunnel.
@@ -128,6 +171,15 @@ impl<'g> Inbound<'g> {
             Onward::Nested(inner, packet) => self.walk(inner, packet, 1, None, &mut path),
         }
     }
+}
+
+/// The packet inside of a tunnel, of protocol `next_header`, if it is plain and the outer type of service changes nothing.
+#[inline]
+fn unchanged(inner: &[u8], next_header: u8, outer_tos: u8) -> Option<Plain> {
+    let plain = plain::parse(inner)?;
+    let stays = ecn::leave_tunnel(outer_tos, plain.tos) == Some(plain.tos);
+    let named = plain.is_v6() == (next_header == IPV6);
+    (stays && named).then_some(plain)
 }
 
 /// Source, type of service and total length in a bare IPv4 header.

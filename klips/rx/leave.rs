@@ -5,7 +5,7 @@
 use super::{Inbound, Path, TCP};
 use crate::{
     error::Discard,
-    kapi::net::{dev::Driver, skbuff::Packet},
+    kapi::net::{dev::Driver, skbuff::{Marking, Packet}},
     sadb::{sa::Sa, SMALL_REFS},
     xform::{
         ipip::{self, Inner},
@@ -17,7 +17,7 @@ use kernel::sync::Arc;
 use klips_core::{
     addr::Family,
     pfkey::types::natt_type,
-    wire::{flow::Flow, ip::IpView, ipv4},
+    wire::{ip::IpView, ipv4},
 };
 
 impl Inbound<'_> {
@@ -43,11 +43,18 @@ impl Inbound<'_> {
         if self.checks_policy() && !self.allows(tunnel, &inner.flow.src, &inner.flow.dst) {
             return Err(Discard::RxInnerMismatch);
         }
-        let (admitted, limit) = tunnel.receive_unnumbered(packet.len(), self.now);
+        self.admit_unnumbered(tunnel, packet.len())?;
+        Ok(inner)
+    }
+
+    /// Whether a packet of `len` bytes may come out of a tunnel as its state and lifetimes are; it is accounted for.
+    #[inline]
+    pub(super) fn admit_unnumbered(&self, tunnel: &Arc<Sa>, len: usize) -> Result<(), Discard> {
+        let (admitted, limit) = tunnel.receive_unnumbered(len, self.now);
         if let Some(limit) = limit {
             self.ns.report(tunnel, limit);
         }
-        admitted.map(|()| inner)
+        admitted
     }
 
     /// Delivers a packet that came in transport mode, whose own IP header is `view`.
@@ -76,28 +83,30 @@ impl Inbound<'_> {
 
     /// Lets the packet enter the stack as received on the ipsecN device, with the mark of `sa`.
     ///
-    /// `flow` is what is known of it. TCP has its segments merged, as a network card would do, for whoever is next.
+    /// `proto`: the protocol behind its IP header, if that is known, and the packet whole. TCP has its segments merged, as a
+    /// network card would do, for whoever is next.
     pub(super) fn deliver(
         &self,
         sa: &Sa,
-        mut packet: Packet,
+        packet: Packet,
         ethertype: u16,
-        flow: Option<&Flow>,
+        proto: Option<u8>,
     ) -> Result<usize, Discard> {
         let len = packet.len();
-        if let Some(mark) = mark_of(sa.fixed.saref, packet.mark()) {
-            packet.set_mark(mark);
-        }
-        let merges = flow.is_some_and(|flow| flow.proto == TCP && !flow.is_fragment);
-        let cells = merges.then(|| self.dev.data().gro());
+        let cells = (proto == Some(TCP)).then(|| self.dev.data().gro());
         packet
-            .receive_on(self.dev.port(), ethertype, cells)
+            .receive_on(
+                self.dev.port(),
+                ethertype,
+                marking_of(sa.fixed.saref),
+                cells,
+            )
             .map_err(|_| Discard::RxNoMemory)?;
         Ok(len)
     }
 
     /// Whether the tunnel's policy allows the addresses; a tunnel without a policy allows all.
-    fn allows(&self, tunnel: &Sa, src: &IpAddr, dst: &IpAddr) -> bool {
+    pub(super) fn allows(&self, tunnel: &Sa, src: &IpAddr, dst: &IpAddr) -> bool {
         tunnel
             .policy
             .read(self.guard)
@@ -105,8 +114,14 @@ impl Inbound<'_> {
     }
 }
 
-/// The mark of a packet that came out of the SA with this reference number: the number in bits 16 to 30, bit 31 to say
-/// so, the lower half as it was. `None` if the number does not fit.
-fn mark_of(saref: u32, mark: u32) -> Option<u32> {
-    (saref <= SMALL_REFS).then_some(0x8000_0000 | saref << 16 | mark & 0xffff)
+/// How a packet is marked that came out of the SA with this reference number: the number in bits 16 to 30, bit 31 to say so,
+/// the lower half as it was. Not at all if the number does not fit.
+fn marking_of(saref: u32) -> Marking {
+    if saref > SMALL_REFS {
+        return Marking::NONE;
+    }
+    Marking {
+        keep: 0xffff,
+        set: 0x8000_0000 | saref << 16,
+    }
 }

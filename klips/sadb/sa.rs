@@ -127,6 +127,8 @@ pub(crate) struct Sa {
     pub(crate) policy: Rcu<Policy>,
     /// By which device its packets were last brought to this host by IPv4, and how routes stood then.
     arrival: AtomicU64,
+    /// The highest sequence number received; a larger one is new for sure.
+    newest: AtomicU64,
     /// The IV used last, for the listing; before the first packet, a random one.
     iv: [AtomicU64; 2],
     #[pin]
@@ -164,6 +166,7 @@ impl Sa {
                 deadline: AtomicU64::new(0),
                 policy: Rcu::empty(),
                 arrival: AtomicU64::new(0),
+                newest: AtomicU64::new(0),
                 iv: halves(&iv).map(AtomicU64::new),
                 hot <- BhLock::new(hot),
             }),

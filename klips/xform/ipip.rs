@@ -64,6 +64,13 @@ pub(crate) struct Inner {
     pub(crate) ethertype: u16,
 }
 
+impl Inner {
+    /// The protocol behind its IP header, if it is whole.
+    pub(crate) fn proto(&self) -> Option<u8> {
+        (!self.flow.is_fragment).then_some(self.flow.proto)
+    }
+}
+
 /// Takes the outer header, of `header_len` bytes and with type of service `tos`, off and looks at what was inside; link
 /// padding is cut off, and congestion that was marked outside is marked inside.
 pub(crate) fn decap(

@@ -126,48 +126,11 @@ void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev)
 	skb->dev = dev;
 }
 
-/* Sends a parked packet through @dev again. Process context or softirq. */
-void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet)
-{
-	skb->dev = dev;
-	klips_skb_set_link(skb, dev, ethernet);
-	if (ethernet)
-		skb_push(skb, ETH_HLEN);
-	dev_queue_xmit(skb);
-}
-
-void klips_skb_set_mark(struct sk_buff *skb, u32 mark)
-{
-	skb->mark = mark;
-}
-
-u32 klips_skb_mark(const struct sk_buff *skb)
-{
-	return skb->mark;
-}
-
-/* A decapsulated packet enters the stack anew on @dev; marks set on the outer packet are kept. */
-void klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev)
-{
-	u32 mark = skb->mark;
-
-	skb->dev = dev;
-	skb_scrub_packet(skb, false);
-	skb->mark = mark;
-	skb_clear_hash(skb);
-	skb_set_queue_mapping(skb, 0);
-	skb->ip_summed = CHECKSUM_NONE;
-	skb->csum_level = 0;
-	skb->encapsulation = 0;
-	skb->pkt_type = PACKET_HOST;
-	memset(skb->cb, 0, sizeof(skb->cb));
-}
-
 /*
- * Gives a received packet the link header that its device's type promises to packet sockets: an Ethernet header from
- * and to the device's own address, or none. The room must have been checked.
+ * Gives a packet that is sent again the link header that its device's type promises to packet sockets: an Ethernet header
+ * from and to the device's own address, or none. The room must have been checked.
  */
-void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet)
+static void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool ethernet)
 {
 	if (ethernet) {
 		struct ethhdr *eth = skb_push(skb, ETH_HLEN);
@@ -181,6 +144,83 @@ void klips_skb_set_link(struct sk_buff *skb, const struct net_device *dev, bool 
 		skb_reset_mac_header(skb);
 	}
 	skb_reset_mac_len(skb);
+}
+
+/* Sends a parked packet through @dev again. Process context or softirq. */
+void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet)
+{
+	skb->dev = dev;
+	klips_skb_set_link(skb, dev, ethernet);
+	if (ethernet)
+		skb_push(skb, ETH_HLEN);
+	dev_queue_xmit(skb);
+}
+
+/* Cuts a linear packet to @len bytes from @from on, where its network header is then, and its transport header too. */
+void klips_skb_cut(struct sk_buff *skb, unsigned int from, unsigned int len)
+{
+	__skb_pull(skb, from);
+	skb_set_tail_pointer(skb, len);
+	skb->len = len;
+	skb_reset_network_header(skb);
+	skb_reset_transport_header(skb);
+}
+
+/*
+ * Makes a decapsulated packet, linear from its network header on, one that @dev has received. Of its mark the bits in @keep
+ * stay and those in @set are set. It gets the link header that the device's type promises to packet sockets: Ethernet, from
+ * and to the device's own address, or none. Returns 0 or -ENOMEM.
+ */
+int klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set)
+{
+	u32 mark = (skb->mark & keep) | set;
+
+	if (dev->type == ARPHRD_ETHER) {
+		struct ethhdr *eth;
+
+		if (skb_headroom(skb) < ETH_HLEN && pskb_expand_head(skb, ETH_HLEN, 0, GFP_ATOMIC))
+			return -ENOMEM;
+		eth = (struct ethhdr *)(skb->data - ETH_HLEN);
+		ether_addr_copy(eth->h_dest, dev->dev_addr);
+		ether_addr_copy(eth->h_source, dev->dev_addr);
+		eth->h_proto = htons(protocol);
+		skb_set_mac_header(skb, -ETH_HLEN);
+	} else {
+		skb_reset_mac_header(skb);
+	}
+	skb_reset_mac_len(skb);
+	skb->dev = dev;
+	skb_scrub_packet(skb, false);
+	skb->protocol = htons(protocol);
+	skb->mark = mark;
+	skb_clear_hash(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->csum_level = 0;
+	skb->encapsulation = 0;
+	skb->pkt_type = PACKET_HOST;
+	memset(skb->cb, 0, sizeof(skb->cb));
+	return 0;
+}
+
+/* How many packets this CPU is giving to the stack from inside of a packet that it receives. */
+static DEFINE_PER_CPU(unsigned int, klips_receiving);
+
+/*
+ * Has the stack receive a packet: now, if bottom halves are disabled, and nothing that was received in this way is being
+ * worked on already, as packets in packets would fill the stack; else by this CPU's queue, behind what is in it. Packets of
+ * a flow come the same way inside, and so do not overtake each other.
+ */
+void klips_skb_receive(struct sk_buff *skb)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !softirq_count() || in_hardirq() || irqs_disabled() ||
+	    this_cpu_read(klips_receiving)) {
+		netif_rx(skb);
+		return;
+	}
+	this_cpu_inc(klips_receiving);
+	netif_receive_skb(skb);
+	this_cpu_dec(klips_receiving);
 }
 
 /* Whether the native stack took the packet out of an SA of its own. */

@@ -275,31 +275,39 @@ impl Packet {
         unsafe { raw::klips_skb_scrub_outbound(self.0.as_ptr()) };
     }
 
-    /// Lets the packet enter the stack as received on `port`.
+    /// Cuts the packet to `len` bytes from byte `from` on. Fails if there are not as many.
+    #[inline]
+    pub(crate) fn cut(&mut self, from: usize, len: usize) -> Result {
+        if from.checked_add(len).is_none_or(|end| end > self.len()) {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariant, which it keeps; not more than there is, so both are smaller than `u32` is.
+        unsafe { raw::klips_skb_cut(self.0.as_ptr(), from as u32, len as u32) };
+        Ok(())
+    }
+
+    /// Lets the packet enter the stack as received on `port`, with `marking`. Softirq; fails with `ENOMEM`.
     ///
-    /// `merged`: with others of its flow, in these cells, which must be the device's.
+    /// `merged`: with others of its flow, in these cells, which must be the device's. Else at once, or behind what this CPU
+    /// has queued if it is inside of another packet that was received so.
+    #[inline]
     pub(crate) fn receive_on(
-        mut self,
+        self,
         port: &Port,
         ethertype: u16,
+        marking: Marking,
         merged: Option<&GroCells>,
     ) -> Result {
-        self.set_protocol(ethertype);
-        let ethernet = port.is_ethernet();
-        if ethernet {
-            self.make_room(ETH_HLEN, 0)?;
-        }
-        let skb = self.0;
-        // SAFETY: Both are live by their invariants; the room for a link header was made.
-        unsafe {
-            raw::klips_skb_enter_device(skb.as_ptr(), port.as_ptr());
-            raw::klips_skb_set_link(skb.as_ptr(), port.as_ptr(), ethernet);
-        }
+        let (skb, dev) = (self.0, port.as_ptr());
+        // SAFETY: Both are live by their invariants.
+        super::to_result(unsafe {
+            raw::klips_skb_enter_device(skb.as_ptr(), dev, ethertype, marking.keep, marking.set)
+        })?;
         match merged {
             Some(cells) => cells.receive(skb),
             None => {
                 // SAFETY: The buffer is given up.
-                unsafe { raw::netif_rx(skb.into_raw()) };
+                unsafe { raw::klips_skb_receive(skb.into_raw()) };
             }
         }
         Ok(())
@@ -341,15 +349,18 @@ impl Packet {
         unsafe { raw::klips_skb_resend(self.0.into_raw(), port.as_ptr(), ethernet) };
     }
 
-    /// The packet's mark.
-    pub(crate) fn mark(&self) -> u32 {
-        // SAFETY: By the type invariant.
-        unsafe { raw::klips_skb_mark(self.0.as_ptr()) }
-    }
+}
 
-    /// Sets the packet's mark.
-    pub(crate) fn set_mark(&mut self, mark: u32) {
-        // SAFETY: By the type invariant.
-        unsafe { raw::klips_skb_set_mark(self.0.as_ptr(), mark) };
-    }
+/// What becomes of a packet's mark.
+#[derive(Clone, Copy)]
+pub(crate) struct Marking {
+    /// Bits that stay as they are.
+    pub(crate) keep: u32,
+    /// Bits that are set.
+    pub(crate) set: u32,
+}
+
+impl Marking {
+    /// It stays as it is.
+    pub(crate) const NONE: Self = Self { keep: !0, set: 0 };
 }

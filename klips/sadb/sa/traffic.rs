@@ -175,27 +175,49 @@ impl Sa {
         (result, limit)
     }
 
+    /// Whether a packet that shows this sequence number would pass [`Sa::begin_receive`] as far as that can be told without
+    /// the lock, by which time limits are left for [`Sa::receive`] to find. The number is the whole one then.
+    #[inline]
+    pub(crate) fn is_ahead(&self, shown: u32) -> bool {
+        let ahead = u64::from(shown) > self.newest.load(Ordering::Relaxed);
+        ahead && !self.fixed.extended && self.state().carries_traffic()
+    }
+
     /// After the ICV verified: checks the sequence number again and records it. Packets that passed the first check on
     /// several CPUs are told apart here.
     #[inline]
     pub(crate) fn commit_receive(&self, seq: u64) -> core::result::Result<(), Discard> {
-        self.hot(|hot| Self::refuse(hot, |w| w.advance(seq)))
+        self.hot(|hot| self.record(hot, seq))
     }
 
-    /// [`Sa::commit_receive`], and what was inside of the packet was good: [`Sa::end_receive`].
+    /// [`Sa::commit_receive`], and what was inside of the packet was good: [`Sa::end_receive`]. Lifetimes are checked too.
     #[inline]
     pub(crate) fn receive(
         &self,
         seq: u64,
         len: usize,
         now: u64,
-    ) -> core::result::Result<Option<Limit>, Discard> {
-        let limit = self.hot(|hot| {
-            Self::refuse(hot, |w| w.advance(seq))?;
-            Ok(Self::count_checked(hot, len, now))
-        })?;
+    ) -> (core::result::Result<(), Discard>, Option<Limit>) {
+        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
+            Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
+            expiry => match self.record(hot, seq) {
+                Ok(()) => {
+                    hot.life.count(len, now);
+                    (Ok(()), Self::soft(hot, expiry))
+                }
+                refused => (refused, None),
+            },
+        });
         self.apply(limit);
-        Ok(limit)
+        (result, limit)
+    }
+
+    #[inline]
+    fn record(&self, hot: &mut Hot, seq: u64) -> core::result::Result<(), Discard> {
+        Self::refuse(hot, |w| w.advance(seq))?;
+        self.newest
+            .store(hot.window.head().last(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Both checks and the counting at once, for an SA whose protocol has no sequence numbers.

@@ -10,6 +10,7 @@ use super::{
     ipv6,
 };
 use crate::hash::mix;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use zerocopy::FromBytes;
 use zerocopy_derive::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -96,6 +97,39 @@ impl Id {
             return hash;
         }
         mix(mix(mix(hash, b), c), d)
+    }
+}
+
+impl Plain {
+    /// Source and destination.
+    #[inline]
+    #[must_use]
+    pub fn ends(&self) -> (IpAddr, IpAddr) {
+        let [a, b, c, d] = self.id.words;
+        if self.is_v6() {
+            let addr = |high: u64, low: u64| {
+                let whole = u128::from(u64::from_be(high)) << 64 | u128::from(u64::from_be(low));
+                IpAddr::V6(Ipv6Addr::from(whole))
+            };
+            return (addr(a, b), addr(c, d));
+        }
+        let both = u64::from_be(a);
+        let addr = |bits: u64| IpAddr::V4(Ipv4Addr::from(bits as u32));
+        (addr(both >> 32), addr(both & u64::from(u32::MAX)))
+    }
+
+    /// The protocol behind the IP header: TCP, UDP or ICMP.
+    #[inline]
+    #[must_use]
+    pub fn proto(&self) -> u8 {
+        (self.id.rest >> 8) as u8
+    }
+
+    /// Of IPv6.
+    #[inline]
+    #[must_use]
+    pub fn is_v6(&self) -> bool {
+        self.id.rest & 1 != 0
     }
 }
 
@@ -221,6 +255,9 @@ mod tests {
                 (plain.len, plain.tos, plain.df),
                 (flow.len, flow.tos, flow.df)
             );
+            assert_eq!(plain.ends(), (flow.src, flow.dst));
+            assert_eq!(plain.proto(), flow.proto);
+            assert_eq!(plain.is_v6(), flow.src.is_ipv6());
         }
     }
 
