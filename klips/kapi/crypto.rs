@@ -202,7 +202,7 @@ impl Aead {
         // SAFETY: `buf` is the linear part of a packet, hence lowmem memory that a scatterlist may describe; buffer and IV
         // live until the operation is over, which it is on return as the transform is synchronous. That the lengths lie
         // within the buffer was checked.
-        to_result(unsafe {
+        let ret = unsafe {
             raw::klips_aead_run(
                 self.tfm.as_ptr(),
                 encrypt,
@@ -212,7 +212,11 @@ impl Aead {
                 text as u32,
                 iv.as_mut_ptr(),
             )
-        })
+        };
+        match ret {
+            0 => Ok(()),
+            error => to_result(error),
+        }
     }
 }
 

@@ -124,7 +124,7 @@ void klips_kfree_skb(struct sk_buff *skb);
 struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp);
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len);
 bool klips_skb_begin(struct sk_buff *skb);
-int klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve);
+bool klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve);
 unsigned int klips_skb_tailroom(const struct sk_buff *skb);
 int klips_skb_network_offset(const struct sk_buff *skb);
 void klips_skb_set_network(struct sk_buff *skb, int offset, int transport_offset);
@@ -144,7 +144,7 @@ void klips_skb_park(struct sk_buff *skb);
 void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
 void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet);
 void klips_skb_cut(struct sk_buff *skb, unsigned int from, unsigned int len);
-int klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set);
+bool klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set);
 void klips_skb_receive(struct sk_buff *skb);
 
 /* sockets */

@@ -58,9 +58,7 @@ impl Outbound<'_> {
         let Some(fit) = self.fits_way(way, plain) else {
             return Err(packet);
         };
-        if packet.len() > plain.len {
-            packet.trim(plain.len);
-        }
+        packet.trim(plain.len);
         Ok(self.follow(way, plain, &fit, packet).map(Sent::Bytes))
     }
 

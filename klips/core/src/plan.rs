@@ -47,6 +47,7 @@ impl Plan {
     ///
     /// It is an estimate from the padding of *this* packet, rounded. On an Ethernet it holds for every suite; on odd
     /// MTUs a packet of that length may still exceed the physical one by a few bytes, and is fragmented then.
+    #[inline]
     pub const fn inner_mtu(&self, phys_mtu: usize) -> usize {
         let tail = self.tailroom.saturating_add(2) & !7;
         phys_mtu.saturating_sub(self.headroom.saturating_add(tail).saturating_add(5))

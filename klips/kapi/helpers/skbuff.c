@@ -46,24 +46,22 @@ bool klips_skb_begin(struct sk_buff *skb)
 
 /*
  * Lengthens a linear private packet by @head bytes in front, its network and transport header then, and @tail behind, with
- * @reserve bytes left free in front of it all. Returns 0 or -ENOMEM, and then nothing has changed.
+ * @reserve bytes left free in front of it all. False: there is no memory, and nothing has
+ * changed.
  */
-int klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve)
+bool klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve)
 {
 	int more_head = (int)(head + reserve) - (int)skb_headroom(skb);
 	int more_tail = (int)tail - skb_tailroom(skb);
-	int err;
 
-	if (more_head > 0 || more_tail > 0) {
-		err = pskb_expand_head(skb, max(more_head, 0), max(more_tail, 0), GFP_ATOMIC);
-		if (err)
-			return err;
-	}
+	if ((more_head > 0 || more_tail > 0) &&
+	    pskb_expand_head(skb, max(more_head, 0), max(more_tail, 0), GFP_ATOMIC))
+		return false;
 	__skb_put(skb, tail);
 	__skb_push(skb, head);
 	skb_reset_network_header(skb);
 	skb_reset_transport_header(skb);
-	return 0;
+	return true;
 }
 
 unsigned int klips_skb_tailroom(const struct sk_buff *skb)
@@ -169,9 +167,9 @@ void klips_skb_cut(struct sk_buff *skb, unsigned int from, unsigned int len)
 /*
  * Makes a decapsulated packet, linear from its network header on, one that @dev has received. Of its mark the bits in @keep
  * stay and those in @set are set. It gets the link header that the device's type promises to packet sockets: Ethernet, from
- * and to the device's own address, or none. Returns 0 or -ENOMEM.
+ * and to the device's own address, or none. False: there is no memory.
  */
-int klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set)
+bool klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set)
 {
 	u32 mark = (skb->mark & keep) | set;
 
@@ -179,7 +177,7 @@ int klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 prot
 		struct ethhdr *eth;
 
 		if (skb_headroom(skb) < ETH_HLEN && pskb_expand_head(skb, ETH_HLEN, 0, GFP_ATOMIC))
-			return -ENOMEM;
+			return false;
 		eth = (struct ethhdr *)(skb->data - ETH_HLEN);
 		ether_addr_copy(eth->h_dest, dev->dev_addr);
 		ether_addr_copy(eth->h_source, dev->dev_addr);
@@ -200,7 +198,7 @@ int klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 prot
 	skb->encapsulation = 0;
 	skb->pkt_type = PACKET_HOST;
 	memset(skb->cb, 0, sizeof(skb->cb));
-	return 0;
+	return true;
 }
 
 /* How many packets this CPU is giving to the stack from inside of a packet that it receives. */

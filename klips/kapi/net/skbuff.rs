@@ -195,7 +195,7 @@ impl Packet {
         let grown = unsafe {
             raw::klips_skb_grow(self.0.as_ptr(), head as u32, tail as u32, reserve as u32)
         };
-        super::to_result(grown)
+        grown.then_some(()).ok_or(ENOMEM)
     }
 
     /// Opens `n` bytes before the packet; their contents are undefined. Fails if [`Packet::make_room`] did not provide them.
@@ -231,10 +231,11 @@ impl Packet {
     }
 
     /// Cuts the packet to `len` bytes; a shorter packet stays as it is.
+    #[inline]
     pub(crate) fn trim(&mut self, len: usize) {
-        if let Ok(len) = u32::try_from(len) {
-            // SAFETY: By the type invariant; `skb_trim` ignores a length that is not smaller.
-            unsafe { raw::skb_trim(self.0.as_ptr(), len) };
+        if len < self.len() {
+            // SAFETY: By the type invariant; `skb_trim` keeps it. What is smaller than a `u32` is one.
+            unsafe { raw::skb_trim(self.0.as_ptr(), len as u32) };
         }
     }
 
@@ -300,9 +301,12 @@ impl Packet {
     ) -> Result {
         let (skb, dev) = (self.0, port.as_ptr());
         // SAFETY: Both are live by their invariants.
-        super::to_result(unsafe {
+        let entered = unsafe {
             raw::klips_skb_enter_device(skb.as_ptr(), dev, ethertype, marking.keep, marking.set)
-        })?;
+        };
+        if !entered {
+            return Err(ENOMEM);
+        }
         match merged {
             Some(cells) => cells.receive(skb),
             None => {

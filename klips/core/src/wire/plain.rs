@@ -134,7 +134,7 @@ impl Plain {
 }
 
 /// The flow of the packet that `packet` begins with. `None` if it is not plain, be it good or bad, or has no hop left.
-#[inline]
+#[inline(always)]
 pub fn parse(packet: &[u8]) -> Option<Plain> {
     let plain = match packet.first()? >> 4 {
         4 => v4(packet),
@@ -144,7 +144,7 @@ pub fn parse(packet: &[u8]) -> Option<Plain> {
     (plain.len <= packet.len()).then_some(plain)
 }
 
-#[inline]
+#[inline(always)]
 fn v4(packet: &[u8]) -> Option<Plain> {
     let (V4 { ip, ports }, _) = V4::ref_from_prefix(packet).ok()?;
     let flags = ip.flags_offset.get();
