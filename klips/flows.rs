@@ -172,11 +172,17 @@ impl Flows {
         self.places.get(hash as usize & (PLACES - 1))
     }
 
+    /// Whether this is the way of a flow now. Any context.
+    #[inline]
+    pub(crate) fn is_way_of(&self, way: &Way, id: &Id) -> bool {
+        way.id == *id && way.epoch == self.yard.epoch()
+    }
+
     /// The way of a flow, if it is known. Any context.
     #[inline]
     pub(crate) fn find<'g>(&'g self, id: &Id, guard: &'g Guard) -> Option<&'g Way> {
         let way = self.place(id.hash())?.way.read(guard)?;
-        if way.id != *id || way.epoch != self.yard.epoch() {
+        if !self.is_way_of(way, id) {
             return None;
         }
         if !way.used.load(Ordering::Relaxed) {

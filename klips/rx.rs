@@ -152,7 +152,7 @@ impl<'g> Inbound<'g> {
     /// The stages. Returns the length of the inner packet, bytes.
     fn run(&self, sa: &'g Arc<Sa>, skb: Skb, carrier: Carrier) -> Result<Option<usize>, Discard> {
         let mut packet = skb.into_packet().ok_or(Discard::RxNoMemory)?;
-        if !sa.state().carries_traffic() {
+        if !sa.carries_traffic() {
             // A larval SA does not know yet how its packets come.
             return Err(Discard::RxSaNotMature);
         }
@@ -283,7 +283,7 @@ impl<'g> Inbound<'g> {
             view.total_len
         );
         let shown = sequence(sa, view.payload(packet.bytes()))?;
-        if !sa.state().carries_traffic() {
+        if !sa.carries_traffic() {
             return Err(Discard::RxSaNotMature);
         }
         self.check_source(sa, &view.src)?;
@@ -295,6 +295,7 @@ impl<'g> Inbound<'g> {
     }
 
     /// Whether the outer source is that of the SA, if it has one.
+    #[inline(always)]
     fn check_source(&self, sa: &Sa, src: &IpAddr) -> Result<(), Discard> {
         let any = sa.fixed.src.is_unspecified();
         if self.checks_policy() && sa.fixed.src != *src && !any {

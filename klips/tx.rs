@@ -16,16 +16,18 @@ pub(crate) mod templates;
 use crate::{
     device::{Attachment, IpsecDev},
     error::Discard,
+    flows,
     instance::Instance,
     kapi::net::{
         dev::Device,
+        route,
         skbuff::{Packet, Skb},
     },
     sadb::{sa::Sa, Bundle, Sadb},
     sysctl::klips_debug,
     xform::{udp, Outer, Xform},
 };
-use core::net::IpAddr;
+use core::{cell::Cell, net::IpAddr};
 use kernel::sync::{rcu::Guard, Arc};
 use klips_core::{
     addr::Family,
@@ -53,8 +55,17 @@ const MAX_DECISIONS: usize = 4;
 const MAX_GROUPS: usize = 4;
 
 /// Takes a packet that the stack gave to an ipsecN device.
+///
+/// That may be a large one, whose segments go one after the other, and mostly the way of the first.
 pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb, guard: &Guard) {
-    conclude(dev, Outbound::new(dev, guard).and_then(|out| out.run(skb)));
+    let ready = Outbound::new(dev, guard).and_then(|out| {
+        let segments = skb.segments().ok_or(Discard::TxNoMemory)?;
+        Ok((out, segments))
+    });
+    match ready {
+        Ok((out, segments)) => segments.for_each(|skb| conclude(dev, out.run(skb))),
+        Err(why) => conclude(dev, Err(why)),
+    }
 }
 
 /// Counts what became of a packet.
@@ -105,6 +116,8 @@ struct Outbound<'g> {
     dev: &'g Device<IpsecDev>,
     phys: &'g Attachment,
     guard: &'g Guard,
+    /// The way of the packet before, if it took the short one, and how that goes on.
+    trodden: Cell<Option<(&'g flows::Way, route::Path)>>,
 }
 
 impl<'g> Outbound<'g> {
@@ -115,6 +128,7 @@ impl<'g> Outbound<'g> {
             dev,
             phys,
             guard,
+            trodden: Cell::new(None),
         })
     }
 
@@ -297,7 +311,7 @@ impl<'g> Outbound<'g> {
     fn plan(bundle: &Bundle<'_>, flow: &Flow, header_len: usize) -> Result<Plan, Discard> {
         // Any SA that cannot take the packet refuses it before the first one has spent a sequence number on it.
         for sa in bundle {
-            if !sa.state().carries_traffic() {
+            if !sa.carries_traffic() {
                 return Err(Discard::TxSaNotMature);
             }
             if sa.fixed.xform.step(sa).is_none() {

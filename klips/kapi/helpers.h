@@ -123,6 +123,8 @@ int klips_local_out6(struct net *net, struct sk_buff *skb);
 void klips_kfree_skb(struct sk_buff *skb);
 struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp);
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len);
+struct sk_buff *klips_skb_segments(struct sk_buff *skb);
+struct sk_buff *klips_skb_pop(struct sk_buff **list);
 bool klips_skb_begin(struct sk_buff *skb);
 bool klips_skb_grow(struct sk_buff *skb, unsigned int head, unsigned int tail, unsigned int reserve);
 unsigned int klips_skb_tailroom(const struct sk_buff *skb);

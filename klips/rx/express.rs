@@ -126,7 +126,7 @@ impl<'g> Inbound<'g> {
 
     /// Takes a packet of which `plain` is known, and that begins at byte `from`, out of a tunnel that ends its group: what
     /// [`Inbound::untunnel`] does, for a packet that leaves as it was put in.
-    #[inline]
+    #[inline(always)]
     fn emerge(
         &self,
         tunnel: &Arc<Sa>,
@@ -174,7 +174,7 @@ impl<'g> Inbound<'g> {
 }
 
 /// The packet inside of a tunnel, of protocol `next_header`, if it is plain and the outer type of service changes nothing.
-#[inline]
+#[inline(always)]
 fn unchanged(inner: &[u8], next_header: u8, outer_tos: u8) -> Option<Plain> {
     let plain = plain::parse(inner)?;
     let stays = ecn::leave_tunnel(outer_tos, plain.tos) == Some(plain.tos);

@@ -5,7 +5,10 @@
 use super::{Inbound, Path, TCP};
 use crate::{
     error::Discard,
-    kapi::net::{dev::Driver, skbuff::{Marking, Packet}},
+    kapi::net::{
+        dev::Driver,
+        skbuff::{Marking, Packet},
+    },
     sadb::{sa::Sa, SMALL_REFS},
     xform::{
         ipip::{self, Inner},
@@ -48,7 +51,7 @@ impl Inbound<'_> {
     }
 
     /// Whether a packet of `len` bytes may come out of a tunnel as its state and lifetimes are; it is accounted for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit_unnumbered(&self, tunnel: &Arc<Sa>, len: usize) -> Result<(), Discard> {
         let (admitted, limit) = tunnel.receive_unnumbered(len, self.now);
         if let Some(limit) = limit {

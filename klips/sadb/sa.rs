@@ -210,6 +210,13 @@ impl Sa {
         State::from_number(self.state.load(Ordering::Acquire)).unwrap_or(State::Dead)
     }
 
+    /// Whether packets may use it now. By numbers: it is asked several times for each of them.
+    #[inline]
+    pub(crate) fn carries_traffic(&self) -> bool {
+        let number = self.state.load(Ordering::Acquire);
+        number == State::Mature.number() || number == State::Dying.number()
+    }
+
     /// Ends the SA: no packet that looks at the state from now on uses it.
     pub(crate) fn kill(&self) {
         self.state.store(State::Dead.number(), Ordering::Release);

@@ -166,7 +166,7 @@ pub(super) fn new(yard: &Arc<Graveyard>) -> Result<(Usable, UsableWriter)> {
 
 /// Whether templates may mean the SA. Those of KLIPS's dialect are for eroutes, and a larval one is for nothing yet.
 pub(super) fn is_named(sa: &Sa) -> bool {
-    sa.is_linux() && sa.state().carries_traffic()
+    sa.is_linux() && sa.carries_traffic()
 }
 
 /// Every name by which a template may ask for the SA.
@@ -204,7 +204,7 @@ impl UsableWriter {
             lists: Vec::new(),
         };
         let names = names(sa);
-        if names.is_empty() || !sa.state().carries_traffic() {
+        if names.is_empty() || !sa.carries_traffic() {
             return Ok(ready);
         }
         ready.age = Some(RBTreeNode::new(said, age, GFP_KERNEL)?);

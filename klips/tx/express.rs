@@ -11,7 +11,10 @@ use crate::{
     error::Discard,
     flows::{By, Found, Way},
     kapi::{
-        net::{route, skbuff::Packet},
+        net::{
+            route::{self, Path},
+            skbuff::Packet,
+        },
         time,
     },
     sadb::{sa::Sa, Bundle, Sadb},
@@ -44,7 +47,7 @@ struct Fit {
     direct: bool,
 }
 
-impl Outbound<'_> {
+impl<'g> Outbound<'g> {
     /// Sends a plain packet the way of its flow, or hands it back.
     #[inline]
     pub(super) fn express(
@@ -52,27 +55,37 @@ impl Outbound<'_> {
         plain: &Plain,
         mut packet: Packet,
     ) -> Result<Result<Sent, Discard>, LongWay> {
-        let Some(way) = self.ns.flows.find(&plain.id, self.guard) else {
+        let Some((way, path)) = self.find_path(plain) else {
             return Err(packet);
         };
-        let Some(fit) = self.fits_way(way, plain) else {
+        let Some(fit) = self.fits_way(way, path, plain) else {
             return Err(packet);
         };
         packet.trim(plain.len);
         Ok(self.follow(way, plain, &fit, packet).map(Sent::Bytes))
     }
 
-    /// How the packet can go this way as it is.
+    /// The way of the packet's flow, and how it goes on. For the segments of one packet the route is looked at once.
     #[inline]
-    fn fits_way(&self, way: &Way, plain: &Plain) -> Option<Fit> {
-        let path = way
-            .found
-            .route
-            .path(self.dev.port().net(), self.phys.port());
+    fn find_path(&self, plain: &Plain) -> Option<(&'g Way, Path)> {
+        let trodden = self.trodden.get();
+        if let Some(known) = trodden.filter(|(way, _)| self.ns.flows.is_way_of(way, &plain.id)) {
+            return Some(known);
+        }
+        let way = self.ns.flows.find(&plain.id, self.guard)?;
+        let port = self.phys.port();
+        let path = way.found.route.path(self.dev.port().net(), port);
         let Some(path) = path.filter(|_| way.found.hides_tos == self.ns.sysctl.hide_tos()) else {
             self.ns.flows.forget(way);
             return None;
         };
+        self.trodden.set(Some((way, path)));
+        Some((way, path))
+    }
+
+    /// How the packet can go this way as it is.
+    #[inline]
+    fn fits_way(&self, way: &Way, path: Path, plain: &Plain) -> Option<Fit> {
         let plan = way.plan(way.esp()?, plain.len);
         let df = match self.ns.sysctl.df() {
             OuterDf::Clear => false,
@@ -102,7 +115,7 @@ impl Outbound<'_> {
         mut packet: Packet,
     ) -> Result<usize, Discard> {
         let plan = &fit.plan;
-        if !way.found.sa.state().carries_traffic() {
+        if !way.found.sa.carries_traffic() {
             return Err(Discard::TxSaNotMature);
         }
         way.found.by.hit();

@@ -77,8 +77,29 @@ with case("TCP that is finished by the host"):
 with case("segments that the gateway puts together as they come in (GRO) are taken apart for the tunnel"):
     gw.run("ethtool", "-K", "lan0", "gro", "on")
     tcp(HOST_B, True)
-    check(longest(at_ipsec, TCP) <= 1400, "ipsec0 has seen more than a segment")
+    check(longest(at_ipsec, TCP) > 1400, "ipsec0 has got no more than a segment at a time")
     gw.run("ethtool", "-K", "lan0", "gro", "off")
+
+with case("with segmentation off on ipsec0 the stack does it before"):
+    gw.run("ethtool", "-K", "ipsec0", "tso", "off", "gso", "off", "tx", "off")
+    offload("tso", "on", "gso", "on", "tx", "on")
+    tcp(HOST_B, True)
+    check(0 < longest(at_ipsec, TCP) <= 1400, "ipsec0 has got more than a segment at a time")
+    gw.run("ethtool", "-K", "ipsec0", "tx", "on", "gso", "on", "tso", "on")
+
+with case("an eroute that changes under large packets: each segment goes by what holds when it is its turn"):
+    offload("tso", "on", "gso", "on", "tx", "on")
+    flush()
+    watch = Watch(gw)
+    said = gw.run("cat", "/proc/net/ipsec_eroute").out.split("=>")[1].split()[0]
+    replace = "ipsec eroute --replace --eraf inet --src 10.1.0.0/24 --dst 10.2.0.0/24 --said"
+    loop = gw.start("sh", "-c", f"while {replace} {said}; do :; done")
+    transfer(host, topology.hostB, HOST_B, 2_000_000)
+    equal(loop.poll(), None, "replacing went on")
+    loop.kill()
+    loop.wait()
+    check(longest(at_wan, TCP) == 0, "a segment left in clear")
+    equal(watch.rose(), {}, "discarded packets")
 
 with case("segments that come out of the tunnel are merged (GRO on ipsec0), and what arrives is what was sent"):
     topology.gwB.run("ethtool", "-K", "ipsec0", "gro", "on")

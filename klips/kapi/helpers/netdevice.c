@@ -53,9 +53,14 @@ u32 klips_nla_u32(const struct nlattr *attr)
 	return nla_get_u32(attr);
 }
 
+/* What the stack may leave undone in packets for our devices: klips_skb_segments does it. */
+#define KLIPS_FEATURES (NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_GSO_SOFTWARE | NETIF_F_HIGHDMA)
+
 /* A device without a queue or a transmit lock of its own, bound to its namespace. */
 void klips_dev_virtual(struct net_device *dev)
 {
+	dev->features |= KLIPS_FEATURES;
+	dev->hw_features |= KLIPS_FEATURES;
 	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->lltx = true;
 	dev->netns_immutable = true;

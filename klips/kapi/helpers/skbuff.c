@@ -4,8 +4,23 @@
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
 #include <net/dst.h>
+#include <net/gso.h>
 #include <net/ip.h>
 #include <net/xfrm.h>
+
+/* Word by word: of so few a memset would be a string instruction, which is slow to begin. */
+static void klips_skb_clear_cb(struct sk_buff *skb)
+{
+	u64 *word = (u64 *)skb->cb;
+
+	BUILD_BUG_ON(sizeof(skb->cb) != 6 * sizeof(*word));
+	word[0] = 0;
+	word[1] = 0;
+	word[2] = 0;
+	word[3] = 0;
+	word[4] = 0;
+	word[5] = 0;
+}
 
 void klips_kfree_skb(struct sk_buff *skb)
 {
@@ -20,6 +35,41 @@ struct sk_buff *klips_alloc_skb(unsigned int size, gfp_t gfp)
 bool klips_pskb_may_pull(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_may_pull(skb, len);
+}
+
+/*
+ * The packets that @skb, which a device is to send, is on the wire: itself, with its checksum filled in, or a list of its
+ * segments, with theirs. NULL: it is freed, there is no memory or it cannot be segmented.
+ */
+struct sk_buff *klips_skb_segments(struct sk_buff *skb)
+{
+	struct sk_buff *segs;
+
+	if (likely(!skb_is_gso(skb))) {
+		if (skb->ip_summed != CHECKSUM_PARTIAL || !skb_checksum_help(skb))
+			return skb;
+		kfree_skb(skb);
+		return NULL;
+	}
+	segs = skb_gso_segment(skb, 0);
+	if (IS_ERR_OR_NULL(segs)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	consume_skb(skb);
+	return segs;
+}
+
+/* Takes the first packet off a list. */
+struct sk_buff *klips_skb_pop(struct sk_buff **list)
+{
+	struct sk_buff *skb = *list;
+
+	if (skb) {
+		*list = skb->next;
+		skb_mark_not_on_list(skb);
+	}
+	return skb;
 }
 
 /*
@@ -40,7 +90,7 @@ bool klips_skb_begin(struct sk_buff *skb)
 		__skb_pull(skb, offset);
 	else
 		__skb_push(skb, -offset);
-	memset(skb->cb, 0, sizeof(skb->cb));
+	klips_skb_clear_cb(skb);
 	return true;
 }
 
@@ -103,7 +153,7 @@ void klips_skb_scrub_outbound(struct sk_buff *skb)
 	skb->ip_summed = CHECKSUM_NONE;
 	skb->encapsulation = 0;
 	skb->ignore_df = 1;
-	memset(skb->cb, 0, sizeof(skb->cb));
+	klips_skb_clear_cb(skb);
 }
 
 /*
@@ -197,7 +247,7 @@ bool klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 pro
 	skb->csum_level = 0;
 	skb->encapsulation = 0;
 	skb->pkt_type = PACKET_HOST;
-	memset(skb->cb, 0, sizeof(skb->cb));
+	klips_skb_clear_cb(skb);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 //! [`Skb`] owns a buffer about which nothing else is known. [`Packet`] owns one whose contents are one linear,
 //! private piece that begins at the network header: only there bytes can be seen as a slice.
 
+mod burst;
 mod routed;
 
 use super::{
@@ -352,7 +353,6 @@ impl Packet {
         // SAFETY: The buffer is given up; the device is alive and the room for its link header was made.
         unsafe { raw::klips_skb_resend(self.0.into_raw(), port.as_ptr(), ethernet) };
     }
-
 }
 
 /// What becomes of a packet's mark.

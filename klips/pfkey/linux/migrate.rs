@@ -72,7 +72,7 @@ impl Step {
         let said = sa.said();
         sa.mode()
             .is_some_and(|mode| mode == self.mode || mode == Mode::Any)
-            && sa.state().carries_traffic()
+            && sa.carries_traffic()
             && said.proto.ip_proto() == self.proto
             && (self.reqid == 0 || self.reqid == sa.reqid())
             && (sa.fixed.src, said.dst) == self.old

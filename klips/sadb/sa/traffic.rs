@@ -113,7 +113,7 @@ impl Sa {
         now: u64,
         len: Option<usize>,
     ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
-        if !self.state().carries_traffic() {
+        if !self.carries_traffic() {
             return (Err(Discard::TxSaNotMature), None);
         }
         let counts_ivs = matches!(&self.fixed.xform, Xform::Esp(esp) if esp.counts_ivs());
@@ -159,7 +159,7 @@ impl Sa {
         seq: Option<u32>,
         now: u64,
     ) -> (core::result::Result<Option<u64>, Discard>, Option<Limit>) {
-        if !self.state().carries_traffic() {
+        if !self.carries_traffic() {
             return (Err(Discard::RxSaNotMature), None);
         }
         let (result, limit) = self.hot(|hot| match hot.life.check(now) {
@@ -180,7 +180,7 @@ impl Sa {
     #[inline]
     pub(crate) fn is_ahead(&self, shown: u32) -> bool {
         let ahead = u64::from(shown) > self.newest.load(Ordering::Relaxed);
-        ahead && !self.fixed.extended && self.state().carries_traffic()
+        ahead && !self.fixed.extended && self.carries_traffic()
     }
 
     /// After the ICV verified: checks the sequence number again and records it. Packets that passed the first check on
@@ -248,7 +248,7 @@ impl Sa {
         unusable: Discard,
         expired: Discard,
     ) -> (core::result::Result<(), Discard>, Option<Limit>) {
-        if !self.state().carries_traffic() {
+        if !self.carries_traffic() {
             return (Err(unusable), None);
         }
         let (result, limit) = self.hot(|hot| match hot.life.check(now) {
