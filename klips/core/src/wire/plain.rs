@@ -113,16 +113,19 @@ impl Plain {
             };
             return (addr(a, b), addr(c, d));
         }
-        let both = u64::from_be(a);
-        let addr = |bits: u64| IpAddr::V4(Ipv4Addr::from(bits as u32));
-        (addr(both >> 32), addr(both & u64::from(u32::MAX)))
+        let [s0, s1, s2, s3, d0, d1, d2, d3] = a.to_ne_bytes();
+        (
+            IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
+            IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
+        )
     }
 
     /// The protocol behind the IP header: TCP, UDP or ICMP.
     #[inline]
     #[must_use]
     pub fn proto(&self) -> u8 {
-        (self.id.rest >> 8) as u8
+        let [_, proto, ..] = self.id.rest.to_le_bytes();
+        proto
     }
 
     /// Of IPv6.
