@@ -20,8 +20,8 @@ quiet   := $(if $(V),,@)
 
 export CARGO_TARGET_DIR = $(abspath $(BUILD))/target
 
-.PHONY: all modules tools install uninstall demo test test-debug debug-kernel test-scale test-matrix test-hostile fuzz guest \
-	bench bench-quick bench-core check fmt inventory clippy doc clean help
+.PHONY: all modules tools install uninstall demo test test-debug debug-kernel test-scale test-matrix test-hostile soak fuzz \
+	guest bench bench-quick bench-core check fmt inventory clippy doc clean help
 .DEFAULT_GOAL := all
 
 ## all: the module and the tools, for the kernel of this machine
@@ -70,6 +70,10 @@ test-matrix:
 ## test-hostile: 1,000,000 random changes of valid packets through the receive path; prints what became of them
 test-hostile:
 	$(quiet)tests/hostile
+
+## soak: 1,000 tunnels renewed for ten minutes, churn of tables, namespaces and the module, floods; beside traffic
+soak:
+	$(quiet)tests/soak
 
 ## fuzz: the fuzzer's targets for TIME=30 seconds each (TARGET='name...'); prints executions and coverage
 fuzz:

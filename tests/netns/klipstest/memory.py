@@ -26,3 +26,25 @@ def settled(seconds=20):
         time.sleep(0.3)
         before, now = now, kernel_memory()
     return now
+
+
+def percpu():
+    """MiB of memory that each processor has its own of."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("Percpu:"))
+
+
+def slabs():
+    """MiB of each kind of slabs."""
+    with open("/proc/slabinfo", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[2:]]
+    # name, objects, objects with the unused, size of one, objects and pages of a slab; behind the second colon: slabs.
+    return {row[0]: int(row[14]) * int(row[5]) / 256 for row in rows}
+
+
+def forget():
+    """Has the kernel give up what it keeps in case it is wanted again."""
+    # 4: without a line in the log, 3: everything.
+    for what in ("4", "3"):
+        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+            file.write(what)
