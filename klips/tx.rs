@@ -58,12 +58,14 @@ const MAX_GROUPS: usize = 4;
 ///
 /// That may be a large one, whose segments go one after the other, and mostly the way of the first.
 pub(crate) fn transmit(dev: &Device<IpsecDev>, skb: Skb, guard: &Guard) {
+    // Asked first, as not every segment has its socket still.
+    let exempt = skb.is_exempt();
     let ready = Outbound::new(dev, guard).and_then(|out| {
         let segments = skb.segments().ok_or(Discard::TxNoMemory)?;
         Ok((out, segments))
     });
     match ready {
-        Ok((out, segments)) => segments.for_each(|skb| conclude(dev, out.run(skb))),
+        Ok((out, segments)) => segments.for_each(|skb| conclude(dev, out.run(skb, exempt))),
         Err(why) => conclude(dev, Err(why)),
     }
 }
@@ -133,8 +135,7 @@ impl<'g> Outbound<'g> {
     }
 
     /// The stages.
-    fn run(&self, skb: Skb) -> Result<Sent, Discard> {
-        let exempt = skb.is_exempt();
+    fn run(&self, skb: Skb, exempt: bool) -> Result<Sent, Discard> {
         let mut packet = skb.into_packet().ok_or(Discard::TxNoMemory)?;
         let epoch = self.ns.yard.epoch();
         let plain = self.plain(packet.bytes()).filter(|_| !exempt);

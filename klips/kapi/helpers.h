@@ -147,7 +147,8 @@ void klips_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
 void klips_skb_resend(struct sk_buff *skb, struct net_device *dev, bool ethernet);
 void klips_skb_cut(struct sk_buff *skb, unsigned int from, unsigned int len);
 bool klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 protocol, u32 keep, u32 set);
-void klips_skb_receive(struct sk_buff *skb);
+struct gro_cells;
+void klips_skb_receive(struct sk_buff *skb, struct gro_cells *cells);
 
 /* sockets */
 void klips_sock_hold(struct sock *sk);

@@ -95,6 +95,10 @@ impl Inbound<'_> {
         ethertype: u16,
         proto: Option<u8>,
     ) -> Result<usize, Discard> {
+        // The stack asks for that only of what it queues.
+        if !self.dev.port().is_up() {
+            return Err(Discard::RxDeviceDown);
+        }
         let len = packet.len();
         let cells = (proto == Some(TCP)).then(|| self.dev.data().gro());
         packet

@@ -223,6 +223,15 @@ with case("a packet with a wrong header checksum, or for another MAC address, is
     until(lambda: watch.rose() == {"rx_replayed": 1}, "and this one it did")
     link.close()
 
+with case("a device that is down receives nothing"):
+    warm()
+    watch = Watch(peer)
+    peer.ip("link set ipsec0 down")
+    equal(send(), [], "packets that arrive")
+    equal(watch.rose(), {"rx_device_down": 1}, "discarded packets")
+    peer.ip("link set ipsec0 up")
+    equal(len(send()), 1, "packets that arrive when it is up again")
+
 with case("after all that, keys and SAs go when they are removed: nothing remembers them"):
     warm()
     for end_ in (gateway, far):

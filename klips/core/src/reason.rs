@@ -74,6 +74,8 @@ const TX_DROP: Option<Legacy> = Some(Legacy::TxDropped);
 discards! {
     /// Received: no ipsecN is attached to the device that the packet came in by.
     RxNoDevice, "rx_no_device", RX_DROP;
+    /// Received: the ipsecN device that it would come in by is down.
+    RxDeviceDown, "rx_device_down", RX_DROP;
     /// Received: shorter than its headers.
     RxTruncated, "rx_truncated", RX_ERR;
     /// Received: a length that the protocol forbids, such as ESP that is no multiple of four bytes.

@@ -29,7 +29,8 @@ bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
 		return false;
 	iph = (const struct iphdr *)skb->data;
 	if (iph->protocol != IPPROTO_ESP || *(const u8 *)iph != 0x45 || ip_is_fragment(iph) ||
-	    ntohs(iph->tot_len) > skb->len || ip_fast_csum(iph, 5))
+	    ntohs(iph->tot_len) < sizeof(*iph) + 8 || ntohs(iph->tot_len) > skb->len ||
+	    ip_fast_csum(iph, 5))
 		return false;
 	if (skb->mark || skb_is_gso(skb) || skb_vlan_tag_present(skb) ||
 	    rcu_access_pointer(skb->dev->rx_handler))

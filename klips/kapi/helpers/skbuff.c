@@ -4,6 +4,7 @@
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
 #include <net/dst.h>
+#include <net/gro_cells.h>
 #include <net/gso.h>
 #include <net/ip.h>
 #include <net/xfrm.h>
@@ -255,12 +256,17 @@ bool klips_skb_enter_device(struct sk_buff *skb, struct net_device *dev, u16 pro
 static DEFINE_PER_CPU(unsigned int, klips_receiving);
 
 /*
- * Has the stack receive a packet: now, if bottom halves are disabled, and nothing that was received in this way is being
+ * Has the stack receive a packet. With @cells, those of its device, it is merged with others first, if the device does that.
+ * Else now, if bottom halves are disabled, and nothing that was received in this way is being
  * worked on already, as packets in packets would fill the stack; else by this CPU's queue, behind what is in it. Packets of
  * a flow come the same way inside, and so do not overtake each other.
  */
-void klips_skb_receive(struct sk_buff *skb)
+void klips_skb_receive(struct sk_buff *skb, struct gro_cells *cells)
 {
+	if (cells && !netif_elide_gro(skb->dev)) {
+		gro_cells_receive(cells, skb);
+		return;
+	}
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !softirq_count() || in_hardirq() || irqs_disabled() ||
 	    this_cpu_read(klips_receiving)) {
 		netif_rx(skb);

@@ -70,6 +70,7 @@ impl Port {
     }
 
     /// Whether it is up.
+    #[inline]
     pub(crate) fn is_up(&self) -> bool {
         self.get().flags & raw::KLIPS_IFF_UP != 0
     }

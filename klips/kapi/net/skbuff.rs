@@ -14,7 +14,11 @@ use super::{
     dev::{GroCells, Port},
     raw, Net,
 };
-use core::{mem::ManuallyDrop, ptr::NonNull, slice};
+use core::{
+    mem::ManuallyDrop,
+    ptr::{self, NonNull},
+    slice,
+};
 use kernel::prelude::*;
 
 const ETH_HLEN: usize = 14;
@@ -290,7 +294,7 @@ impl Packet {
 
     /// Lets the packet enter the stack as received on `port`, with `marking`. Softirq; fails with `ENOMEM`.
     ///
-    /// `merged`: with others of its flow, in these cells, which must be the device's. Else at once, or behind what this CPU
+    /// `merged`: with others of its flow, in these cells, which must be the device's, unless that is switched off. Else at once, or behind what this CPU
     /// has queued if it is inside of another packet that was received so.
     #[inline]
     pub(crate) fn receive_on(
@@ -308,13 +312,9 @@ impl Packet {
         if !entered {
             return Err(ENOMEM);
         }
-        match merged {
-            Some(cells) => cells.receive(skb),
-            None => {
-                // SAFETY: The buffer is given up.
-                unsafe { raw::klips_skb_receive(skb.into_raw()) };
-            }
-        }
+        let cells = merged.map_or(ptr::null_mut(), GroCells::as_ptr);
+        // SAFETY: The buffer is given up; the cells are those of its device, and up as long as that is.
+        unsafe { raw::klips_skb_receive(skb.into_raw(), cells) };
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/net/gro_cells.h`](srctree/include/net/gro_cells.h)
 
-use crate::kapi::{net::skbuff::Skb, raw};
+use crate::kapi::raw;
 use core::cell::UnsafeCell;
 use kernel::ffi::c_int;
 
@@ -48,9 +48,8 @@ impl GroCells {
         unsafe { raw::gro_cells_destroy(self.0.get()) };
     }
 
-    /// Has a packet received by the device, which must be the packet's. Softirq, under RCU.
-    pub(in crate::kapi::net) fn receive(&self, skb: Skb) {
-        // SAFETY: By the type invariant; the buffer is given up.
-        unsafe { raw::gro_cells_receive(self.0.get(), skb.into_raw()) };
+    /// For the stack's own functions.
+    pub(in crate::kapi::net) fn as_ptr(&self) -> *mut raw::gro_cells {
+        self.0.get()
     }
 }
