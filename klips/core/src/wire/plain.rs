@@ -108,7 +108,7 @@ impl Plain {
         let [a, b, c, d] = self.id.words;
         if self.is_v6() {
             let addr = |high: u64, low: u64| {
-                let whole = u128::from(u64::from_be(high)) << 64 | u128::from(u64::from_be(low));
+                let whole = (u128::from(u64::from_be(high)) << 64) | u128::from(u64::from_be(low));
                 IpAddr::V6(Ipv6Addr::from(whole))
             };
             return (addr(a, b), addr(c, d));
