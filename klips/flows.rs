@@ -84,8 +84,6 @@ pub(crate) struct Way {
     /// When this was so.
     epoch: u64,
     pub(crate) found: Found,
-    /// Identifications set aside for outer packets: the next one, above it how many are left.
-    idents: AtomicU32,
     /// Used since somebody else last wanted the place.
     used: AtomicBool,
 }
@@ -109,28 +107,6 @@ impl Way {
             headroom,
             tailroom,
             total_len: len.saturating_add(headroom).saturating_add(tailroom),
-        }
-    }
-
-    /// The identification of the next outer packet; `more` sets so many aside and returns the first of them.
-    #[inline]
-    pub(crate) fn ident(&self, more: impl Fn(u16) -> u16) -> u16 {
-        const BLOCK: u16 = 32;
-        let take = |state: u32| {
-            (state >> 16 != 0).then(|| (state - 0x1_0000) & 0xffff_0000 | (state + 1) & 0xffff)
-        };
-        match self
-            .idents
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-        {
-            Ok(state) => (state & 0xffff) as u16,
-            Err(_) => {
-                // Several CPUs may do so at a time: those that a slower one set aside are left out then.
-                let first = more(BLOCK);
-                let left = u32::from(BLOCK - 1) << 16 | u32::from(first.wrapping_add(1));
-                self.idents.store(left, Ordering::Relaxed);
-                first
-            }
         }
     }
 }
@@ -218,7 +194,6 @@ impl Flows {
             id,
             epoch,
             found,
-            idents: AtomicU32::new(0),
             used: AtomicBool::new(true),
         };
         if let Some(place) = self.place(id.hash()) {

@@ -29,7 +29,7 @@ use klips_core::{
     said::Said,
     text::NatEncap,
 };
-pub(crate) use traffic::Hot;
+pub(crate) use traffic::{Hot, Idents, Numbers};
 
 /// An identity as it was given over PF_KEY.
 pub(crate) struct Ident {

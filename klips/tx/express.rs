@@ -17,7 +17,10 @@ use crate::{
         },
         time,
     },
-    sadb::{sa::Sa, Bundle, Sadb},
+    sadb::{
+        sa::{Idents, Numbers, Sa},
+        Bundle, Sadb,
+    },
     sysctl::{klips_debug, OuterDf},
     xform::{ipip::OUTER_TTL, udp, Xform},
 };
@@ -124,14 +127,12 @@ impl<'g> Outbound<'g> {
             .map_err(|_| Discard::TxNoMemory)?;
         let now = time::uptime_secs();
         self.count(&way.found.tunnel, plain.len + ipv4::HEADER_LEN, now)?;
-        let seq = self.number(&way.found.sa, plan.total_len, now)?;
+        let Numbers { seq, ident } = self.number(&way.found.sa, plan.total_len, now)?;
+        let ident = ident.unwrap_or_else(|| self.first_ident(way));
         let tos = if way.found.hides_tos { 0 } else { plain.tos };
         let total_len = u16::try_from(plan.total_len).map_err(|_| Discard::TxTooBig)?;
-        let (net, outer) = (self.dev.port().net(), &way.found.template);
-        // Of the numbers that the long way takes too, where the header is a tunnel's yet.
-        let proto = way.found.next_header;
-        let ident = way.ident(|n| route::reserve_idents(net, outer.src(), outer.dst(), proto, n));
-        outer
+        way.found
+            .template
             .write(packet.bytes_mut(), tos, total_len, ident, fit.df)
             .map_err(|_| Discard::TxBadBundle)?;
         let esp = way.esp().ok_or(Discard::TxBadBundle)?;
@@ -147,12 +148,27 @@ impl<'g> Outbound<'g> {
     }
 
     /// The next number of an SA for a packet that will have `len` bytes behind it, as on the long way.
-    fn number(&self, sa: &Arc<Sa>, len: usize, now: u64) -> Result<u64, Discard> {
-        let (seq, limit) = sa.send(len, now);
+    fn number(&self, sa: &Arc<Sa>, len: usize, now: u64) -> Result<Numbers, Discard> {
+        let (numbers, limit) = sa.send(len, now);
         if let Some(limit) = limit {
             self.ns.report(sa, limit);
         }
-        seq
+        numbers
+    }
+
+    /// The first of some identifications, of which the others are set aside for the packets behind this one.
+    #[cold]
+    fn first_ident(&self, way: &Way) -> u16 {
+        const BLOCK: u16 = 32;
+        let (net, outer) = (self.dev.port().net(), &way.found.template);
+        // Of the numbers that the long way takes too, where the header is a tunnel's yet.
+        let proto = way.found.next_header;
+        let first = route::reserve_idents(net, outer.src(), outer.dst(), proto, BLOCK);
+        way.found.sa.keep_idents(Idents {
+            next: first.wrapping_add(1),
+            left: BLOCK - 1,
+        });
+        first
     }
 
     /// Counts a packet that goes through a tunnel, which has no numbers, as on the long way.

@@ -18,6 +18,8 @@ pub(crate) struct Hot {
     pub(crate) soft_reported: bool,
     /// Another SA goes on counting from here.
     handed_over: bool,
+    /// Set aside for outer packets that go the short way.
+    idents: Idents,
     /// Packets that the window refused.
     pub(crate) ooo_errs: u32,
     /// Packets whose ICV was wrong.
@@ -28,6 +30,34 @@ pub(crate) struct Hot {
     pub(crate) pad_errs: u32,
 }
 
+/// Identifications of IPv4 packets.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Idents {
+    /// The next one.
+    pub(crate) next: u16,
+    /// How many there are.
+    pub(crate) left: u16,
+}
+
+impl Idents {
+    #[inline]
+    fn take(&mut self) -> Option<u16> {
+        self.left = self.left.checked_sub(1)?;
+        let ident = self.next;
+        self.next = ident.wrapping_add(1);
+        Some(ident)
+    }
+}
+
+/// What a packet gets from the SA that it is sent through.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbers {
+    /// Its sequence number.
+    pub(crate) seq: u64,
+    /// An identification, if some were set aside ([`Sa::keep_idents`]).
+    pub(crate) ident: Option<u16>,
+}
+
 impl Hot {
     /// Of an SA with a replay window of `size` packets, before its first packet. `EINVAL`: larger than windows can be.
     pub(super) fn new(size: u16, extended: bool, life: Lifetimes) -> Result<Self> {
@@ -36,6 +66,7 @@ impl Hot {
             life,
             soft_reported: false,
             handed_over: false,
+            idents: Idents::default(),
             ooo_errs: 0,
             auth_errs: 0,
             size_errs: 0,
@@ -93,7 +124,8 @@ impl Sa {
     /// Whether the next outbound packet may use the SA. `Err` is the reason why not; a limit to report comes with it.
     #[inline]
     pub(crate) fn begin_send(&self) -> (core::result::Result<u64, Discard>, Option<Limit>) {
-        self.take_number(time::uptime_secs(), None)
+        let (numbers, limit) = self.take_numbers(time::uptime_secs(), None);
+        (numbers.map(|numbers| numbers.seq), limit)
     }
 
     /// As [`Sa::begin_send`], for a packet of which the length after this SA's transform is known: it is counted too. `now`
@@ -103,22 +135,27 @@ impl Sa {
         &self,
         len: usize,
         now: u64,
-    ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
-        self.take_number(now, Some(len))
+    ) -> (core::result::Result<Numbers, Discard>, Option<Limit>) {
+        self.take_numbers(now, Some(len))
+    }
+
+    /// Sets identifications aside for packets to come. Several CPUs may do so at a time; those of the slower one stay.
+    pub(crate) fn keep_idents(&self, idents: Idents) {
+        self.hot(|hot| hot.idents = idents);
     }
 
     #[inline]
-    fn take_number(
+    fn take_numbers(
         &self,
         now: u64,
         len: Option<usize>,
-    ) -> (core::result::Result<u64, Discard>, Option<Limit>) {
+    ) -> (core::result::Result<Numbers, Discard>, Option<Limit>) {
         if !self.carries_traffic() {
             return (Err(Discard::TxSaNotMature), None);
         }
         let counts_ivs = matches!(&self.fixed.xform, Xform::Esp(esp) if esp.counts_ivs());
         let may_end = counts_ivs && !self.fixed.extended;
-        let (seq, limit) = self.hot(|hot| match hot.life.check(now) {
+        let (numbers, limit) = self.hot(|hot| match hot.life.check(now) {
             Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
             expiry => {
                 if hot.handed_over {
@@ -131,17 +168,18 @@ impl Sa {
                 }
                 match hot.window.take() {
                     Ok(seq) => {
-                        if let Some(len) = len {
+                        let ident = len.and_then(|len| {
                             hot.life.count(len, now);
-                        }
-                        (Ok(seq), limit)
+                            hot.idents.take()
+                        });
+                        (Ok(Numbers { seq, ident }), limit)
                     }
                     Err(_) => (Err(Discard::TxSeqExhausted), Some(Limit::Hard)),
                 }
             }
         });
         self.apply(limit);
-        (seq, limit)
+        (numbers, limit)
     }
 
     /// Counts a packet of `len` bytes, as it stands after this SA's transform.
