@@ -2,6 +2,7 @@
 
 //! Lines of listings, and what must be true of any line.
 
+use klips_core::said::SaProto;
 use klips_core::text::{ErouteRow, KlipsdebugRows, SaRow, SpigrpRow, TncfgRow, VersionRow};
 
 /// Of the eroutes.
@@ -85,7 +86,11 @@ pub fn reads_again(line: &str) -> usize {
         understood += 1;
         let again = SpigrpRow { members: &members }.to_string();
         let read: Result<Vec<_>, _> = SpigrpRow::members_of(&again).collect();
-        assert_eq!(read, Ok(members));
+        // No SA is in a group that stands for a shunt: of such a SAID the text has no address, and maybe no name.
+        match read {
+            Ok(read) => assert_eq!(SpigrpRow { members: &read }.to_string(), again),
+            Err(_) => assert!(members.iter().any(|said| said.proto == SaProto::Int)),
+        }
     }
     understood
 }

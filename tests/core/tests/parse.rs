@@ -191,3 +191,16 @@ fn damaged_lines() {
     }
     assert!(understood > 3000, "{understood}");
 }
+
+/// What the fuzzer has found.
+#[test]
+fn groups_of_shunts_print_as_what_reads_the_same() {
+    for line in [
+        "int00@0::",
+        "int0@10.0.0.1 int0@::",
+        "int300@0::",
+        "%trap6 esp0x1@::1",
+    ] {
+        reads_again(line);
+    }
+}
