@@ -158,14 +158,12 @@ fn show_sa(sa: &Sa, out: &mut Writer<'_>) -> FmtResult {
         refhim: fixed.refhim,
         ..SaRow::default()
     };
-    sa.hot(|hot| {
-        row.window = hot.window.head();
-        row.life = hot.life;
-        row.ooo_errs = hot.ooo_errs;
-        row.auth_errs = hot.auth_errs;
-        row.encr_size_errs = hot.size_errs;
-        row.encr_pad_errs = hot.pad_errs;
-    });
+    row.window = sa.hot(|hot| hot.window.head());
+    row.life = sa.life();
+    row.ooo_errs = sa.faults.order.get();
+    row.auth_errs = sa.faults.icv.get();
+    row.encr_size_errs = sa.faults.size.get();
+    row.encr_pad_errs = sa.faults.padding.get();
     row.iv = iv.get(..iv_len).unwrap_or(&[]);
     if let Xform::Comp(comp) = &fixed.xform {
         let ratio = comp.ratio();

@@ -375,7 +375,7 @@ impl<'g> Inbound<'g> {
 /// Counts bad padding on the SA. Returns the protocol of what was inside.
 fn note_padding(sa: &Sa, opened: &Opened) -> u8 {
     if !opened.pad_ok {
-        sa.hot(|hot| hot.pad_errs = hot.pad_errs.saturating_add(1));
+        sa.faults.padding.add();
     }
     opened.next_header
 }
@@ -399,9 +399,9 @@ fn skip_optional<'g>(
 
 /// Notes on the SA what was wrong with a packet that named it.
 fn blame(sa: &Sa, why: Discard) {
-    sa.hot(|hot| match why {
-        Discard::RxIcvFailed | Discard::RxNoIcv => hot.auth_errs = hot.auth_errs.saturating_add(1),
-        Discard::RxDecryptFailed => hot.size_errs = hot.size_errs.saturating_add(1),
+    match why {
+        Discard::RxIcvFailed | Discard::RxNoIcv => sa.faults.icv.add(),
+        Discard::RxDecryptFailed => sa.faults.size.add(),
         _ => {}
-    });
+    }
 }

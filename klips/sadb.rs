@@ -84,6 +84,8 @@ pub(crate) struct SadbWriter {
     listing: RBTree<Place, Listed>,
     /// SAs that time ends, by when it may.
     deadlines: RBTree<(u64, Said), ()>,
+    /// There was no memory for a deadline, or for the names of an SA that got another one.
+    is_one_missing: bool,
     serial: u64,
     /// Reference numbers in use, and where in the listing their SAs are.
     refs: RBTree<u32, Place>,
@@ -106,6 +108,7 @@ pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
             usable: usable_writer,
             listing: RBTree::new(),
             deadlines: RBTree::new(),
+            is_one_missing: false,
             serial: 0,
             refs: RBTree::new(),
             saref: 0,
@@ -147,7 +150,7 @@ impl SadbWriter {
         let entry = MapWriter::prepare(sa.clone())?;
         let reference = RBTreeNode::new(sa.fixed.saref, place, GFP_KERNEL)?;
         let usable = match usable::is_named(&sa) {
-            true => Some(self.usable.prepare(&sa)?),
+            true => Some(self.usable.prepare(&sa, None)?),
             false => None,
         };
         let listed = RBTreeNode::new(place, Listed { sa }, GFP_KERNEL)?;
@@ -161,7 +164,7 @@ impl SadbWriter {
         Ok(())
     }
 
-    /// Notes when time may end `sa`, if it is in the database. Without memory an SA ends when a packet notices.
+    /// Notes when time may end `sa`, if it is in the database. Without memory that is tried again in a second.
     ///
     /// Returns whether that is before anything that was noted already.
     pub(crate) fn set_deadline(&mut self, sa: &Arc<Sa>, now: u64) -> bool {
@@ -182,14 +185,34 @@ impl SadbWriter {
         let noted = self
             .deadlines
             .try_create_and_insert((at, said), (), GFP_KERNEL);
-        if noted.is_ok() {
-            sa.set_deadline(Some(at));
+        if noted.is_err() {
+            self.is_one_missing = true;
+            return true;
         }
-        noted.is_ok() && first.is_none_or(|first| at < first)
+        sa.set_deadline(Some(at));
+        first.is_none_or(|first| at < first)
+    }
+
+    /// Notes the deadlines and names of those SAs that have none.
+    fn note_missing(&mut self, now: u64) {
+        let mut last = None;
+        while let Some(place) = self.next_place(last.as_ref()) {
+            last = Some(place);
+            let Some(sa) = self.at(&place) else { continue };
+            if !sa.has_deadline() {
+                self.set_deadline(&sa, now);
+            }
+            if !self.usable.is_complete(&sa) {
+                self.is_one_missing |= self.usable.enter(&sa).is_err();
+            }
+        }
     }
 
     /// An SA whose deadline has come; it has none any more.
     pub(crate) fn due(&mut self, now: u64) -> Option<Arc<Sa>> {
+        if core::mem::take(&mut self.is_one_missing) {
+            self.note_missing(now);
+        }
         loop {
             let (at, said) = *self.deadlines.cursor_front()?.current().0;
             if at > now {
@@ -205,6 +228,9 @@ impl SadbWriter {
 
     /// When the next SA may be due.
     pub(crate) fn first_deadline(&self) -> Option<u64> {
+        if self.is_one_missing {
+            return Some(0);
+        }
         self.deadlines.cursor_front().map(|c| c.current().0 .0)
     }
 
@@ -227,7 +253,7 @@ impl SadbWriter {
             old.policy.read(&guard).copied()
         };
         let policy = policy.map(Rcu::prepare).transpose()?;
-        let usable = self.usable.prepare(&new)?;
+        let usable = self.usable.prepare(&new, Some(&old))?;
         let place = *self.refs.get(&old.fixed.saref).ok_or(ENOENT)?;
         new.next.publish(next, &self.yard);
         new.policy.publish(policy, &self.yard);

@@ -97,8 +97,9 @@ pub(crate) enum OuterDf {
 /// The files of one namespace.
 pub(crate) type Table = sysctl::Table<Values, COUNT>;
 
-/// The values of one namespace.
+/// The values of one namespace, those that packets read in one cache line.
 #[pin_data]
+#[repr(C)]
 pub(crate) struct Values {
     values: [AtomicI32; COUNT],
     /// Whether anything here is to be talked about.

@@ -80,7 +80,7 @@ pub(super) fn limits(life: &Lifetimes, limit: Limit) -> Lifetime {
 
 /// An SA as replies describe it.
 pub(super) fn report<'a>(sa: &'a Sa) -> SaReport<'a> {
-    let life = sa.hot(|hot| hot.life);
+    let life = sa.life();
     let some = |l: ext::Lifetime| (l != ext::Lifetime::default()).then_some(l);
     let (sport, dport) = sa.nat_ports();
     let natted = sa.fixed.nat_kind != 0;

@@ -75,7 +75,7 @@ fn state_of(limit: Limit) -> u8 {
 
 fn expire_in_klips(tables: &Tables, event: &Event, buf: &mut [u8]) {
     let sa = &event.sa;
-    let life = sa.hot(|hot| hot.life);
+    let life = sa.life();
     let limit = match event.limit {
         Limit::Soft => reply::Limit::Soft(limits(&life, Limit::Soft)),
         Limit::Hard => reply::Limit::Hard(limits(&life, Limit::Hard)),
@@ -102,7 +102,7 @@ fn expire_in_linux(tables: &Tables, event: &Event, buf: &mut [u8]) {
     let Some(mut one) = form(&event.sa, Keys::Kept) else {
         return;
     };
-    let life = event.sa.hot(|hot| hot.life);
+    let life = event.sa.life();
     let limit = Some(in_packets(limits(&life, event.limit)));
     (one.hard, one.soft) = match event.limit {
         Limit::Hard => (limit, None),

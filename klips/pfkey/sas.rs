@@ -318,7 +318,7 @@ pub(super) fn replace(
     mut blueprint: Blueprint,
     old: &Sa,
 ) -> Done<Arc<Sa>> {
-    blueprint.life.addtime.count = old.hot(|hot| hot.life.addtime.count);
+    blueprint.life.addtime.count = old.fixed.life.addtime.count;
     blueprint.saref = old.fixed.saref;
     // The policy stays, and says whose it is.
     blueprint.flags |= old.flags() & (flags::INFLOW | flags::POLICYONLY);

@@ -5,6 +5,7 @@
 //! What never changes stands in plain fields; what packets change is under one short lock of the SA's own; links and policy
 //! are replaced under RCU by the control path, which is serialised by the namespace's mutex.
 
+mod faults;
 mod traffic;
 
 use crate::{
@@ -20,12 +21,13 @@ use core::{
     net::IpAddr,
     sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering},
 };
+use faults::Faults;
 use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     addr::{addr_bits, Family},
     eroute::Key,
     pfkey::{linux::Mode, types::natt_type},
-    sa::{life::LARVAL_SECONDS, Lifetimes, State},
+    sa::{Lifetimes, State},
     said::Said,
     text::NatEncap,
 };
@@ -74,65 +76,81 @@ pub(crate) struct LinuxPart {
     pub(crate) tunnel: Option<Arc<Sa>>,
 }
 
-/// What an SA is made from.
+/// What an SA is made from. In the order in which packets want it: up to the transform it is read for each of them.
+#[repr(C)]
 pub(crate) struct Blueprint {
-    pub(crate) said: Said,
+    /// `None`: made in the dialect of KLIPS.
+    pub(crate) linux: Option<KBox<LinuxPart>>,
     pub(crate) src: IpAddr,
-    pub(crate) proxy: Option<IpAddr>,
+    pub(crate) nat_kind: u8,
+    /// Extended sequence numbers (RFC 4304).
+    pub(crate) extended: bool,
     pub(crate) inbound: bool,
-    pub(crate) state: State,
     pub(crate) auth: u8,
     pub(crate) encrypt: u8,
-    pub(crate) auth_key_bits: u16,
-    pub(crate) enc_key_bits: u16,
+    pub(crate) xform: Xform,
+    pub(crate) life: Lifetimes,
+    pub(crate) said: Said,
     pub(crate) flags: u32,
     pub(crate) saref: u32,
     pub(crate) refhim: u32,
+    pub(crate) state: State,
     pub(crate) window: u16,
-    /// Extended sequence numbers (RFC 4304).
-    pub(crate) extended: bool,
-    pub(crate) life: Lifetimes,
-    pub(crate) ident_src: Option<Ident>,
-    pub(crate) ident_dst: Option<Ident>,
-    pub(crate) nat_kind: u8,
+    pub(crate) auth_key_bits: u16,
+    pub(crate) enc_key_bits: u16,
     pub(crate) nat_sport: u16,
     pub(crate) nat_dport: u16,
+    pub(crate) proxy: Option<IpAddr>,
     pub(crate) nat_oa: Option<IpAddr>,
-    pub(crate) xform: Xform,
-    /// `None`: made in the dialect of KLIPS.
-    pub(crate) linux: Option<LinuxPart>,
+    pub(crate) ident_src: Option<Ident>,
+    pub(crate) ident_dst: Option<Ident>,
 }
 
 /// A security association.
+///
+/// In the order in which packets want it: a cache line that they only read, their transform, what few of them want, and
+/// two cache lines that each of them writes.
 #[pin_data]
+#[repr(C, align(64))]
 pub(crate) struct Sa {
-    /// What it was made from; flags, state and ports below supersede it.
-    pub(crate) fixed: Blueprint,
     state: AtomicU8,
+    /// There is one before this one.
+    is_inner: AtomicBool,
+    /// There are lifetimes to be checked.
+    is_limited: bool,
+    /// The next SA of the group, in the order that packets meet them.
+    pub(crate) next: Rcu<Arc<Sa>>,
+    /// Inbound policy (IPIP only).
+    pub(crate) policy: Rcu<Policy>,
+    /// By which device its packets were last brought to this host by IPv4, and how routes stood then.
+    arrival: AtomicU64,
+    /// What it was made from; flags, state and ports here supersede it.
+    pub(crate) fixed: Blueprint,
     flags: AtomicU32,
     nat_sport: AtomicU16,
     nat_dport: AtomicU16,
     /// The port that the peer was last heard from and key daemons were told of; 0: none yet.
     heard_port: AtomicU16,
-    /// The next SA of the group, in the order that packets meet them.
-    pub(crate) next: Rcu<Arc<Sa>>,
     /// The SA before this one. Written under the namespace's mutex.
     #[pin]
     prev: BhLock<Option<Said>>,
-    /// There is one before this one.
-    is_inner: AtomicBool,
     /// When the database looks at it again, seconds of uptime; 0: not by itself. Written under the namespace's mutex.
     deadline: AtomicU64,
-    /// Inbound policy (IPIP only).
-    pub(crate) policy: Rcu<Policy>,
-    /// By which device its packets were last brought to this host by IPv4, and how routes stood then.
-    arrival: AtomicU64,
+    pub(crate) faults: Faults,
+    #[pin]
+    moving: Moving,
+}
+
+/// What packets change.
+#[pin_data]
+#[repr(C, align(64))]
+struct Moving {
+    #[pin]
+    hot: BhLock<Hot>,
     /// The highest sequence number received; a larger one is new for sure.
     newest: AtomicU64,
     /// The IV used last, for the listing; before the first packet, a random one.
     iv: [AtomicU64; 2],
-    #[pin]
-    hot: BhLock<Hot>,
 }
 
 /// A limit that was exceeded, to be reported.
@@ -145,30 +163,35 @@ pub(crate) enum Limit {
 impl Sa {
     /// Makes an SA that nobody can find yet. Process context.
     pub(crate) fn new(blueprint: Blueprint) -> Result<Arc<Self>> {
-        let hot = Hot::new(blueprint.window, blueprint.extended, blueprint.life)?;
+        let hot = Hot::new(blueprint.window, blueprint.extended, blueprint.life.used())?;
         let mut iv = [0; 16];
         if let Xform::Esp(esp) = &blueprint.xform {
             crypto::random(iv.get_mut(..esp.iv_len()).unwrap_or(&mut []));
         }
+        let moving = pin_init!(Moving {
+            hot <- BhLock::new(hot),
+            newest: AtomicU64::new(0),
+            iv: halves(&iv).map(AtomicU64::new),
+        });
         let (state, flags) = (blueprint.state.number(), blueprint.flags);
         let (sport, dport) = (blueprint.nat_sport, blueprint.nat_dport);
         Arc::pin_init(
             pin_init!(Self {
-                fixed: blueprint,
                 state: AtomicU8::new(state),
+                is_inner: AtomicBool::new(false),
+                is_limited: blueprint.life.is_limited(),
+                next: Rcu::empty(),
+                policy: Rcu::empty(),
+                arrival: AtomicU64::new(0),
+                fixed: blueprint,
                 flags: AtomicU32::new(flags),
                 nat_sport: AtomicU16::new(sport),
                 nat_dport: AtomicU16::new(dport),
                 heard_port: AtomicU16::new(0),
-                next: Rcu::empty(),
                 prev <- BhLock::new(None),
-                is_inner: AtomicBool::new(false),
                 deadline: AtomicU64::new(0),
-                policy: Rcu::empty(),
-                arrival: AtomicU64::new(0),
-                newest: AtomicU64::new(0),
-                iv: halves(&iv).map(AtomicU64::new),
-                hot <- BhLock::new(hot),
+                faults: Faults::default(),
+                moving <- moving,
             }),
             GFP_KERNEL,
         )
@@ -289,18 +312,14 @@ impl Sa {
         (at != 0).then_some(at)
     }
 
+    /// Whether the database has a deadline for the SA.
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.deadline.load(Ordering::Relaxed) != 0
+    }
+
     /// Notes the deadline under which the database has the SA.
     pub(crate) fn set_deadline(&self, at: Option<u64>) {
         self.deadline.store(at.unwrap_or(0), Ordering::Relaxed);
-    }
-
-    /// When time may end or age the SA, seconds of uptime.
-    pub(crate) fn next_deadline(&self, now: u64) -> Option<u64> {
-        self.hot(|hot| match self.state() {
-            State::Larval => Some(hot.life.addtime.count.saturating_add(LARVAL_SECONDS)),
-            State::Dead => None,
-            _ => hot.life.next_deadline(now, hot.soft_reported),
-        })
     }
 
     /// Notes that a packet of this SA was brought by this `arrival` (`rx::early::arrival`).
@@ -320,14 +339,14 @@ impl Sa {
     /// Notes the IV of a packet.
     #[inline]
     pub(crate) fn note_iv(&self, iv: &[u8; 16]) {
-        for (to, half) in self.iv.iter().zip(halves(iv)) {
+        for (to, half) in self.moving.iv.iter().zip(halves(iv)) {
             to.store(half, Ordering::Relaxed);
         }
     }
 
     /// The IV used last. While packets are sent the halves may be those of two of them.
     pub(crate) fn last_iv(&self) -> [u8; 16] {
-        let [a, b] = &self.iv;
+        let [a, b] = &self.moving.iv;
         let whole =
             u128::from(b.load(Ordering::Relaxed)) << 64 | u128::from(a.load(Ordering::Relaxed));
         whole.to_le_bytes()
@@ -336,7 +355,7 @@ impl Sa {
     /// Looks at, or changes, what packets change. Short, no sleeping.
     #[inline]
     pub(crate) fn hot<R>(&self, f: impl FnOnce(&mut Hot) -> R) -> R {
-        self.hot.with(f)
+        self.moving.hot.with(f)
     }
 }
 

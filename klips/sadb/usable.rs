@@ -147,7 +147,7 @@ pub(super) struct UsableWriter {
 pub(super) struct Ready {
     age: Option<RBTreeNode<Said, u64>>,
     places: Vec<RBTreeNode<Place, Arc<Sa>>, NAMES>,
-    lists: Vec<(Need, PreparedEntry<Newest>), NAMES>,
+    lists: Vec<(Need, PreparedEntry<Newest>), { 2 * NAMES }>,
 }
 
 /// Makes an empty index. Process context.
@@ -195,7 +195,7 @@ fn names(sa: &Sa) -> Vec<Need, NAMES> {
 
 impl UsableWriter {
     /// Allocates what `sa` needs, which may take the place of the SA of its SAID. A larval one needs nothing yet.
-    pub(super) fn prepare(&self, sa: &Arc<Sa>) -> Result<Ready> {
+    pub(super) fn prepare(&self, sa: &Arc<Sa>, old: Option<&Arc<Sa>>) -> Result<Ready> {
         let said = sa.said();
         let age = self.age.wrapping_add(1);
         let mut ready = Ready {
@@ -203,19 +203,29 @@ impl UsableWriter {
             places: Vec::new(),
             lists: Vec::new(),
         };
-        let names = names(sa);
-        if names.is_empty() || !sa.carries_traffic() {
-            return Ok(ready);
+        let names = match sa.carries_traffic() {
+            true => names(sa),
+            false => Vec::new(),
+        };
+        if !names.is_empty() {
+            ready.age = Some(RBTreeNode::new(said, age, GFP_KERNEL)?);
         }
-        ready.age = Some(RBTreeNode::new(said, age, GFP_KERNEL)?);
-        for name in names {
-            let place = RBTreeNode::new((name, Reverse(age)), sa.clone(), GFP_KERNEL)?;
+        for name in &names {
+            let place = RBTreeNode::new((*name, Reverse(age)), sa.clone(), GFP_KERNEL)?;
+            let _ = ready.places.push(place);
             let mut list = Vec::new();
             let _ = list.push((age, sa.clone()));
-            self.fill(&mut list, &name, |other| other.said() != said);
-            let entry = MapWriter::prepare(Arc::new(Newest { name, list }, GFP_KERNEL)?)?;
-            let _ = ready.places.push(place);
-            let _ = ready.lists.push((name, entry));
+            self.fill(&mut list, name, |other| other.said() != said);
+            let _ = ready.lists.push((*name, entry(*name, list)?));
+        }
+        // Those that stay where `old` was and the new one is not.
+        let vacated = old.map(|old| self::names(old)).unwrap_or_default();
+        for name in vacated.iter().filter(|name| !names.contains(name)) {
+            let mut list = Vec::new();
+            self.fill(&mut list, name, |other| other.said() != said);
+            if !list.is_empty() {
+                let _ = ready.lists.push((*name, entry(*name, list)?));
+            }
         }
         Ok(ready)
     }
@@ -247,7 +257,7 @@ impl UsableWriter {
             self.age = self.age.wrapping_add(1);
             self.ages.insert(age);
         }
-        let mut filled = Vec::<Need, NAMES>::new();
+        let mut filled = Vec::<Need, { 2 * NAMES }>::new();
         for place in ready.places {
             self.places.insert(place);
         }
@@ -257,18 +267,24 @@ impl UsableWriter {
             let _ = filled.push(name);
         }
         for name in vacant.iter().filter(|name| !filled.contains(name)) {
-            self.publish(name);
+            // Nobody is left.
+            self.map.remove(name);
         }
     }
 
-    /// Puts an SA in as the newest. Short of memory, packets do not find it until it is updated.
-    pub(super) fn enter(&mut self, sa: &Arc<Sa>) {
-        if let Ok(ready) = self.prepare(sa) {
-            self.put(ready, None);
-        }
+    /// Puts an SA in as the newest.
+    pub(super) fn enter(&mut self, sa: &Arc<Sa>) -> Result {
+        let ready = self.prepare(sa, None)?;
+        self.put(ready, None);
+        Ok(())
     }
 
-    /// Takes `sa` out. Cannot fail.
+    /// Whether `sa` has its names, if it is to have any.
+    pub(super) fn is_complete(&self, sa: &Sa) -> bool {
+        !is_named(sa) || names(sa).is_empty() || self.ages.get(&sa.said()).is_some()
+    }
+
+    /// Takes `sa` out, which carries no traffic any more. Cannot fail.
     pub(super) fn remove(&mut self, sa: &Arc<Sa>) {
         for name in self.vacate(sa) {
             self.publish(&name);
@@ -286,20 +302,20 @@ impl UsableWriter {
             .collect()
     }
 
-    /// Shows packets who stands under a name now. Short of memory, they find nobody until the next change.
+    /// Shows packets who stands under a name now. Short of memory, they go on to see who stood there before, and pass over
+    /// those that carry no traffic.
     fn publish(&mut self, name: &Need) {
         let mut list = Vec::new();
         self.fill(&mut list, name, |_| true);
-        let entry = match list.is_empty() {
-            true => None,
-            false => {
-                let newest = Arc::new(Newest { name: *name, list }, GFP_KERNEL).ok();
-                newest.and_then(|newest| MapWriter::prepare(newest).ok())
-            }
-        };
-        match entry {
-            Some(entry) => drop(self.map.put(entry)),
-            None => drop(self.map.remove(name)),
+        if list.is_empty() {
+            self.map.remove(name);
+        } else if let Ok(entry) = entry(*name, list) {
+            self.map.put(entry);
         }
     }
+}
+
+/// What a name is published as.
+fn entry(name: Need, list: Vec<(u64, Arc<Sa>), SEEN>) -> Result<PreparedEntry<Newest>> {
+    MapWriter::prepare(Arc::new(Newest { name, list }, GFP_KERNEL)?)
 }

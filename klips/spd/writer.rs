@@ -57,6 +57,8 @@ pub(crate) struct SpdWriter {
     listing: RBTree<Cursor, Arc<Policy>>,
     /// Policies that time ends, by when it may.
     deadlines: RBTree<(u64, u32), ()>,
+    /// There was no memory for a deadline.
+    is_one_missing: bool,
     serial: u64,
     number: u32,
 }
@@ -70,6 +72,7 @@ impl SpdWriter {
             ids: RBTree::new(),
             listing: RBTree::new(),
             deadlines: RBTree::new(),
+            is_one_missing: false,
             serial: 0,
             number: 0,
         }
@@ -226,8 +229,8 @@ impl SpdWriter {
         self.listing.get(place).cloned()
     }
 
-    /// Notes when time may end a policy, if it is in the table and there is memory. Returns whether that is before anything
-    /// that was noted already.
+    /// Notes when time may end a policy, if it is in the table. Without memory that is tried again in a second. Returns
+    /// whether that is before anything that was noted already.
     pub(crate) fn set_deadline(&mut self, policy: &Arc<Policy>, now: u64) -> bool {
         let there = self.ids.get(&policy.id);
         if !there.is_some_and(|there| Arc::ptr_eq(there, policy)) {
@@ -242,14 +245,32 @@ impl SpdWriter {
         let first = self.first_deadline();
         let entry = (at, policy.id);
         let noted = self.deadlines.try_create_and_insert(entry, (), GFP_KERNEL);
-        if noted.is_ok() {
-            policy.deadline.store(at, Ordering::Relaxed);
+        if noted.is_err() {
+            self.is_one_missing = true;
+            return true;
         }
-        noted.is_ok() && first.is_none_or(|first| at < first)
+        policy.deadline.store(at, Ordering::Relaxed);
+        first.is_none_or(|first| at < first)
+    }
+
+    /// Notes the deadlines of those policies that have none.
+    fn note_missing(&mut self, now: u64) {
+        let mut last = None;
+        while let Some(place) = self.next(last.as_ref()) {
+            last = Some(place);
+            let policy = self.at(&place);
+            let policy = policy.filter(|policy| policy.deadline.load(Ordering::Relaxed) == 0);
+            if let Some(policy) = policy {
+                self.set_deadline(&policy, now);
+            }
+        }
     }
 
     /// A policy whose deadline has come; it has none any more.
     pub(crate) fn due(&mut self, now: u64) -> Option<Arc<Policy>> {
+        if core::mem::take(&mut self.is_one_missing) {
+            self.note_missing(now);
+        }
         loop {
             let (at, id) = *self.deadlines.cursor_front()?.current().0;
             if at > now {
@@ -265,6 +286,9 @@ impl SpdWriter {
 
     /// When the next policy may be due.
     pub(crate) fn first_deadline(&self) -> Option<u64> {
+        if self.is_one_missing {
+            return Some(0);
+        }
         self.deadlines.cursor_front().map(|c| c.current().0 .0)
     }
 }

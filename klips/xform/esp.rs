@@ -40,13 +40,14 @@ pub(crate) use open::Opened;
 const ESP: u8 = 50;
 
 /// The transform of one ESP SA.
+#[repr(C)]
 pub(crate) struct Esp {
-    suite: Suite,
     aead: Aead,
-    /// To tell whether an SA that is made anew has the old one's key.
-    key: Secret,
     /// Where the IVs of a counter mode begin.
     iv_base: u64,
+    suite: Suite,
+    /// To tell whether an SA that is made anew has the old one's key.
+    key: Secret,
 }
 
 /// The part of a packet that the cipher works on.

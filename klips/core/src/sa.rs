@@ -8,6 +8,6 @@ pub mod replay;
 pub mod state;
 
 pub use alg::{suite, AlgError, Suite};
-pub use life::{Expiry, Kind, Lifetime, Lifetimes, LARVAL_SECONDS};
+pub use life::{Expiry, Kind, Lifetime, Lifetimes, Used, LARVAL_SECONDS};
 pub use replay::{Exhausted, Replay, ReplayError, Window};
 pub use state::State;

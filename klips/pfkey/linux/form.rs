@@ -49,10 +49,10 @@ pub(in crate::pfkey) const fn proto_of(satype: SaType) -> SaProto {
 pub(in crate::pfkey) fn form(sa: &Sa, keys: Keys) -> Option<linux::Sa<'_>> {
     let said = sa.said();
     let (src, dst) = (Endpoint::whole(sa.fixed.src), Endpoint::whole(said.dst));
-    let life = sa.hot(|hot| hot.life);
+    let life = sa.life();
     let (sport, dport) = sa.nat_ports();
     let natted = sa.fixed.nat_kind != natt_type::NONE;
-    let known = sa.fixed.linux.as_ref().filter(|_| keys == Keys::Told);
+    let known = sa.fixed.linux.as_deref().filter(|_| keys == Keys::Told);
     let key = |bits: u16, bytes: fn(&crate::sadb::sa::LinuxPart) -> &[u8]| {
         known.filter(|_| bits != 0).map(|linux| Key {
             bits,

@@ -180,7 +180,7 @@ fn copy(context: &mut Context<'_>, old: &Arc<Sa>, ends: Ends) -> Done<Arc<Sa>> {
     let request = klips_core::pfkey::linux::Sa { src, dst, ..told };
     let blueprint = Blueprint {
         saref: old.fixed.saref,
-        life: old.hot(|hot| hot.life),
+        life: old.life(),
         ..whole(context, &request)?
     };
     Sa::new(blueprint).in_band()

@@ -14,7 +14,7 @@ use crate::{
     sadb::sa::{Blueprint, LinuxPart, Sa},
     xform::Xform,
 };
-use kernel::sync::Arc;
+use kernel::{prelude::*, sync::Arc};
 use klips_core::{
     pfkey::{
         build::Origin,
@@ -112,20 +112,21 @@ fn own(key: Option<ext::Key<'_>>) -> Done<Secret> {
 }
 
 /// What only this dialect says of an SA.
-fn part(request: &linux::Sa<'_>) -> Done<LinuxPart> {
+fn part(request: &linux::Sa<'_>) -> Done<KBox<LinuxPart>> {
     let (mode, reqid) = request
         .sa2
         .map_or((Mode::Any, 0), |sa2| (sa2.mode, sa2.reqid));
     if mode == Mode::Beet {
         return Err(Errno::Einval);
     }
-    Ok(LinuxPart {
+    let part = LinuxPart {
         mode,
         reqid,
         auth_key: own(request.auth_key)?,
         enc_key: own(request.encrypt_key)?,
         tunnel: None,
-    })
+    };
+    KBox::new(part, GFP_KERNEL).map_err(Error::from).in_band()
 }
 
 /// The tunnel of an SA that may be used in tunnel mode. Nobody finds it but through the SA.

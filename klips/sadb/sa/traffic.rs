@@ -6,28 +6,20 @@ use super::{Limit, Sa};
 use crate::{error::Discard, kapi::time, xform::Xform};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
-use klips_core::sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State};
+use klips_core::sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State, Used};
 
 /// What packets change.
 pub(crate) struct Hot {
     /// Sequence numbers.
     pub(crate) window: Replay<KVec<u64>>,
-    /// Counters and limits.
-    pub(crate) life: Lifetimes,
+    /// What the lifetimes are about.
+    used: Used,
     /// A soft limit was reported.
     pub(crate) soft_reported: bool,
     /// Another SA goes on counting from here.
     handed_over: bool,
     /// Set aside for outer packets that go the short way.
     idents: Idents,
-    /// Packets that the window refused.
-    pub(crate) ooo_errs: u32,
-    /// Packets whose ICV was wrong.
-    pub(crate) auth_errs: u32,
-    /// Packets of a length that the cipher cannot take.
-    pub(crate) size_errs: u32,
-    /// Packets whose padding was not 1, 2, 3, ….
-    pub(crate) pad_errs: u32,
 }
 
 /// Identifications of IPv4 packets.
@@ -60,17 +52,13 @@ pub(crate) struct Numbers {
 
 impl Hot {
     /// Of an SA with a replay window of `size` packets, before its first packet. `EINVAL`: larger than windows can be.
-    pub(super) fn new(size: u16, extended: bool, life: Lifetimes) -> Result<Self> {
+    pub(super) fn new(size: u16, extended: bool, used: Used) -> Result<Self> {
         Ok(Self {
             window: replay(size, extended)?,
-            life,
+            used,
             soft_reported: false,
             handed_over: false,
             idents: Idents::default(),
-            ooo_errs: 0,
-            auth_errs: 0,
-            size_errs: 0,
-            pad_errs: 0,
         })
     }
 }
@@ -91,15 +79,39 @@ fn replay(size: u16, extended: bool) -> Result<Replay<KVec<u64>>> {
 }
 
 impl Sa {
+    /// What it has used and how much it may.
+    pub(crate) fn life(&self) -> Lifetimes {
+        self.fixed.life.with(&self.hot(|hot| hot.used))
+    }
+
+    #[inline]
+    fn check(&self, hot: &Hot, now: u64) -> Expiry {
+        if self.is_limited {
+            self.fixed.life.with(&hot.used).check(now)
+        } else {
+            Expiry::None
+        }
+    }
+
+    /// When time may end or age the SA, seconds of uptime.
+    pub(crate) fn next_deadline(&self, now: u64) -> Option<u64> {
+        let life = self.life();
+        match self.state() {
+            State::Larval => Some(life.addtime.count.saturating_add(LARVAL_SECONDS)),
+            State::Dead => None,
+            _ => life.next_deadline(now, self.hot(|hot| hot.soft_reported)),
+        }
+    }
+
     /// Looks whether time has passed a limit, which ends or ages the SA.
     pub(crate) fn time_is_up(&self, now: u64) -> Option<Limit> {
         let state = self.state();
         let limit = self.hot(|hot| {
             if state == State::Larval {
-                let age = now.saturating_sub(hot.life.addtime.count);
+                let age = now.saturating_sub(self.fixed.life.addtime.count);
                 return (age >= LARVAL_SECONDS).then_some(Limit::Hard);
             }
-            match hot.life.check(now) {
+            match self.check(hot, now) {
                 Expiry::Hard(_) => Some(Limit::Hard),
                 expiry => Self::soft(hot, expiry),
             }
@@ -155,7 +167,7 @@ impl Sa {
         }
         let counts_ivs = matches!(&self.fixed.xform, Xform::Esp(esp) if esp.counts_ivs());
         let may_end = counts_ivs && !self.fixed.extended;
-        let (numbers, limit) = self.hot(|hot| match hot.life.check(now) {
+        let (numbers, limit) = self.hot(|hot| match self.check(hot, now) {
             Expiry::Hard(_) => (Err(Discard::TxExpired), Some(Limit::Hard)),
             expiry => {
                 if hot.handed_over {
@@ -169,7 +181,7 @@ impl Sa {
                 match hot.window.take() {
                     Ok(seq) => {
                         let ident = len.and_then(|len| {
-                            hot.life.count(len, now);
+                            hot.used.count(len, now);
                             hot.idents.take()
                         });
                         (Ok(Numbers { seq, ident }), limit)
@@ -186,7 +198,7 @@ impl Sa {
     #[inline]
     pub(crate) fn count(&self, len: usize) {
         let now = time::uptime_secs();
-        self.hot(|hot| hot.life.count(len, now));
+        self.hot(|hot| hot.used.count(len, now));
     }
 
     /// First check of a received packet: lifetimes, then the sequence number that it shows, if the protocol has one.
@@ -200,12 +212,12 @@ impl Sa {
         if !self.carries_traffic() {
             return (Err(Discard::RxSaNotMature), None);
         }
-        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
+        let (result, limit) = self.hot(|hot| match self.check(hot, now) {
             Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
             // A soft limit is reported once the packet has proved to be genuine, not before.
             _ => {
                 let seq = seq.map(|low| hot.window.whole(low));
-                let refused = seq.map_or(Ok(()), |seq| Self::refuse(hot, |w| w.check(seq)));
+                let refused = seq.map_or(Ok(()), |seq| self.refuse(hot, |w| w.check(seq)));
                 (refused.map(|()| seq), None)
             }
         });
@@ -217,7 +229,7 @@ impl Sa {
     /// the lock, by which time limits are left for [`Sa::receive`] to find. The number is the whole one then.
     #[inline]
     pub(crate) fn is_ahead(&self, shown: u32) -> bool {
-        let ahead = u64::from(shown) > self.newest.load(Ordering::Relaxed);
+        let ahead = u64::from(shown) > self.moving.newest.load(Ordering::Relaxed);
         ahead && !self.fixed.extended && self.carries_traffic()
     }
 
@@ -236,11 +248,11 @@ impl Sa {
         len: usize,
         now: u64,
     ) -> (core::result::Result<(), Discard>, Option<Limit>) {
-        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
+        let (result, limit) = self.hot(|hot| match self.check(hot, now) {
             Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
             expiry => match self.record(hot, seq) {
                 Ok(()) => {
-                    hot.life.count(len, now);
+                    hot.used.count(len, now);
                     (Ok(()), Self::soft(hot, expiry))
                 }
                 refused => (refused, None),
@@ -252,8 +264,9 @@ impl Sa {
 
     #[inline]
     fn record(&self, hot: &mut Hot, seq: u64) -> core::result::Result<(), Discard> {
-        Self::refuse(hot, |w| w.advance(seq))?;
-        self.newest
+        self.refuse(hot, |w| w.advance(seq))?;
+        self.moving
+            .newest
             .store(hot.window.head().last(), Ordering::Relaxed);
         Ok(())
     }
@@ -289,9 +302,9 @@ impl Sa {
         if !self.carries_traffic() {
             return (Err(unusable), None);
         }
-        let (result, limit) = self.hot(|hot| match hot.life.check(now) {
+        let (result, limit) = self.hot(|hot| match self.check(hot, now) {
             Expiry::Hard(_) => (Err(expired), Some(Limit::Hard)),
-            _ => (Ok(()), Self::count_checked(hot, len, now)),
+            _ => (Ok(()), self.count_checked(hot, len, now)),
         });
         self.apply(limit);
         (result, limit)
@@ -300,19 +313,20 @@ impl Sa {
     /// Counts a genuine packet of `len` bytes after this SA's transform, and reports a soft limit.
     #[inline]
     pub(crate) fn end_receive(&self, len: usize, now: u64) -> Option<Limit> {
-        let limit = self.hot(|hot| Self::count_checked(hot, len, now));
+        let limit = self.hot(|hot| self.count_checked(hot, len, now));
         self.apply(limit);
         limit
     }
 
     #[inline]
-    fn count_checked(hot: &mut Hot, len: usize, now: u64) -> Option<Limit> {
-        let expiry = hot.life.check(now);
-        hot.life.count(len, now);
+    fn count_checked(&self, hot: &mut Hot, len: usize, now: u64) -> Option<Limit> {
+        let expiry = self.check(hot, now);
+        hot.used.count(len, now);
         Self::soft(hot, expiry)
     }
 
     fn refuse(
+        &self,
         hot: &mut Hot,
         f: impl FnOnce(&mut Replay<KVec<u64>>) -> core::result::Result<(), ReplayError>,
     ) -> core::result::Result<(), Discard> {
@@ -320,7 +334,7 @@ impl Sa {
             return Err(Discard::RxSaNotMature);
         }
         f(&mut hot.window).map_err(|e| {
-            hot.ooo_errs = hot.ooo_errs.saturating_add(1);
+            self.faults.order.add();
             match e {
                 ReplayError::Zero => Discard::RxSequenceZero,
                 _ => Discard::RxReplayed,

@@ -114,7 +114,7 @@ impl Lifetimes {
 
     /// Whether there is any limit.
     #[inline]
-    const fn is_limited(&self) -> bool {
+    pub const fn is_limited(&self) -> bool {
         let (bytes, packets) = (&self.bytes, &self.packets);
         let (added, used) = (&self.addtime, &self.usetime);
         let soft = bytes.soft | packets.soft | added.soft | used.soft;
@@ -192,24 +192,64 @@ impl Lifetimes {
         earliest
     }
 
+    /// What was used.
+    pub const fn used(&self) -> Used {
+        Used {
+            bytes: self.bytes.count,
+            packets: self.packets.count,
+            first: self.usetime.count,
+            last: self.last_used,
+        }
+    }
+
+    /// The same limits with what was used in the place of what they have.
+    #[inline]
+    #[must_use]
+    pub const fn with(mut self, used: &Used) -> Self {
+        self.bytes.count = used.bytes;
+        self.packets.count = used.packets;
+        self.usetime.count = used.first;
+        self.last_used = used.last;
+        self
+    }
+}
+
+/// What packets change of the lifetimes of their SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Used {
+    /// Bytes after the transform.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u64,
+    /// The second of the first use; 0: not used yet.
+    pub first: u64,
+    /// The second of the last use.
+    pub last: u64,
+}
+
+impl Used {
     /// Counts a packet of `len` bytes, as it stands after the transform.
     #[inline]
     pub fn count(&mut self, len: usize, now: u64) {
-        self.bytes.count = self
-            .bytes
-            .count
-            .saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
-        self.packets.count = self.packets.count.saturating_add(1);
-        if self.usetime.count == 0 {
-            self.usetime.count = now;
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(len);
+        self.packets = self.packets.saturating_add(1);
+        if self.first == 0 {
+            self.first = now;
         }
-        self.last_used = now;
+        self.last = now;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn count(lives: &mut Lifetimes, len: usize, now: u64) {
+        let mut used = lives.used();
+        used.count(len, now);
+        *lives = lives.with(&used);
+    }
 
     fn limits(soft: u64, hard: u64) -> Lifetime {
         Lifetime {
@@ -239,13 +279,13 @@ mod tests {
     fn exceeded_is_strictly_greater() {
         let mut lives = Lifetimes::added(1000);
         lives.bytes = limits(100, 200);
-        lives.count(100, 1001);
+        count(&mut lives, 100, 1001);
         assert_eq!(lives.check(1001), Expiry::None);
-        lives.count(1, 1001);
+        count(&mut lives, 1, 1001);
         assert_eq!(lives.check(1001), Expiry::Soft(Kind::Bytes));
-        lives.count(99, 1001);
+        count(&mut lives, 99, 1001);
         assert_eq!(lives.check(1001), Expiry::Soft(Kind::Bytes));
-        lives.count(1, 1001);
+        count(&mut lives, 1, 1001);
         assert_eq!(lives.check(1001), Expiry::Hard(Kind::Bytes));
         assert_eq!((lives.packets.count, lives.bytes.count), (4, 201));
     }
@@ -256,7 +296,7 @@ mod tests {
         lives.usetime = limits(10, 20);
         lives.addtime.hard = 100;
         assert_eq!(lives.check(1050), Expiry::None, "not used yet");
-        lives.count(1, 1050);
+        count(&mut lives, 1, 1050);
         assert_eq!(lives.check(1060), Expiry::None);
         assert_eq!(lives.check(1061), Expiry::Soft(Kind::UseTime));
         assert_eq!(lives.check(1071), Expiry::Hard(Kind::UseTime));
@@ -268,9 +308,9 @@ mod tests {
         let mut lives = Lifetimes::added(1);
         lives.bytes.soft = 1;
         lives.packets.hard = 1;
-        lives.count(10, 1);
+        count(&mut lives, 10, 1);
         assert_eq!(lives.check(1), Expiry::Soft(Kind::Bytes));
-        lives.count(10, 1);
+        count(&mut lives, 10, 1);
         assert_eq!(lives.check(1), Expiry::Hard(Kind::Packets));
     }
 
@@ -278,8 +318,8 @@ mod tests {
     fn first_and_last_use() {
         let mut lives = Lifetimes::added(5);
         assert!(!lives.is_used());
-        lives.count(1, 7);
-        lives.count(1, 9);
+        count(&mut lives, 1, 7);
+        count(&mut lives, 1, 9);
         assert!(lives.is_used());
         assert_eq!(
             (lives.usetime.count, lives.last_used, lives.addtime.count),
@@ -310,7 +350,7 @@ mod tests {
         let mut lives = Lifetimes::added(1000);
         lives.usetime = limits(0, 20);
         assert_eq!(lives.next_deadline(1005, false), Some(1026));
-        lives.count(1, 1010);
+        count(&mut lives, 1, 1010);
         assert_eq!(lives.next_deadline(1015, false), Some(1031));
         assert_eq!(lives.next_deadline(2000, false), Some(1031), "in the past");
         lives.addtime.hard = 5;

@@ -7,13 +7,11 @@ use super::ciphers::{Cipher, Integrity};
 use super::{bytes, AlgError, DriverName, NONE};
 use core::ffi::CStr;
 
-/// An ESP transform: what the crypto layer is asked for, and the sizes that packets have under it.
+/// An ESP transform: what the crypto layer is asked for, and the sizes that packets have under it. What is asked for each
+/// packet comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Suite {
-    /// The kernel's cipher, or AEAD.
-    cipher: &'static CStr,
-    /// The kernel's hash beside it.
-    auth: &'static CStr,
     /// IV in the packet, in bytes.
     pub iv_len: usize,
     /// What the payload is padded to, in bytes.
@@ -33,6 +31,10 @@ pub struct Suite {
     pub auth_key_len: usize,
     /// Encryption key, with the salt if there is one, in bytes.
     pub enc_key_len: usize,
+    /// The kernel's cipher, or AEAD.
+    cipher: &'static CStr,
+    /// The kernel's hash beside it.
+    auth: &'static CStr,
 }
 
 /// The transform for PF_KEY algorithm numbers and key lengths in bits.
