@@ -6,6 +6,8 @@
 
 pub(crate) mod branch;
 pub(crate) mod crypto;
+#[cfg(CONFIG_KUNIT)]
+mod kunit;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod net;

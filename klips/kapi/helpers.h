@@ -156,6 +156,7 @@ void klips_sock_put(struct sock *sk);
 struct net *klips_sock_net(const struct sock *sk);
 u32 klips_sock_thirds_full(const struct sock *sk);
 void klips_sock_orphan(struct sock *sk);
+void klips_message_free(struct sk_buff *skb);
 void klips_sock_purge(struct sock *sk);
 int klips_sock_error(struct sock *sk);
 bool klips_sock_send_shutdown(const struct sock *sk);
@@ -163,6 +164,7 @@ int klips_memcpy_from_msg(void *dst, struct msghdr *msg, size_t len);
 bool klips_msg_has_control(const struct msghdr *msg);
 int klips_skb_copy_datagram(const struct sk_buff *skb, struct msghdr *msg, int len);
 int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb);
+void klips_sock_missed(struct sock *sk);
 int klips_udp_encap(struct net *net, int fd, int type);
 void klips_sock_set_family(struct sock *sk, u16 family);
 

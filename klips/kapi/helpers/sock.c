@@ -32,10 +32,23 @@ void klips_sock_orphan(struct sock *sk)
 	sock_orphan(sk);
 }
 
+/* Gives up a reference to a message of PF_KEY. With the last one it is wiped, as it may have keys. */
+void klips_message_free(struct sk_buff *skb)
+{
+	if (!skb_unref(skb))
+		return;
+	memzero_explicit(skb->head, skb_end_offset(skb));
+	refcount_set(&skb->users, 1);
+	consume_skb(skb);
+}
+
+/* Frees the messages that nobody has read. */
 void klips_sock_purge(struct sock *sk)
 {
-	skb_queue_purge(&sk->sk_receive_queue);
-	skb_queue_purge(&sk->sk_write_queue);
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&sk->sk_receive_queue)))
+		klips_message_free(skb);
 }
 
 int klips_sock_error(struct sock *sk)
@@ -66,6 +79,12 @@ int klips_skb_copy_datagram(const struct sk_buff *skb, struct msghdr *msg, int l
 int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	return sock_queue_rcv_skb(sk, skb);
+}
+
+/* A message for the socket was lost before there was a buffer for it; those that find its queue full are counted anyway. */
+void klips_sock_missed(struct sock *sk)
+{
+	atomic_inc(&sk->sk_drops);
 }
 
 void klips_sock_set_family(struct sock *sk, u16 family)

@@ -12,6 +12,7 @@ use super::{
     dev::{KillList, Rtnl},
     raw, Net,
 };
+use crate::kapi::rcu::synchronize;
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
@@ -99,6 +100,8 @@ impl<T: PerNet> Operations<T> {
             Ok(()) => 0,
             Err(e) => {
                 slot.live.store(ptr::null_mut(), Ordering::Release);
+                // The module may be loaded into a namespace that is in use: somebody may have found the instance.
+                synchronize();
                 this.stop(net_ref);
                 Self::give_up(slot);
                 e.to_errno()

@@ -297,7 +297,7 @@ impl<T: KeySocket> Tables<T> {
                 (*msg).msg_flags |= raw::MSG_TRUNC;
             }
             let err = raw::klips_skb_copy_datagram(skb.as_ptr(), msg, copied as c_int);
-            raw::skb_free_datagram((*sock).sk, skb.as_ptr());
+            raw::klips_message_free(skb.as_ptr());
             if flags & raw::MSG_PEEK == 0 {
                 T::drained(Socket::from_raw((*sock).sk));
             }

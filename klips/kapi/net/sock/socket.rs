@@ -72,12 +72,17 @@ impl<T: KeySocket> Socket<T> {
 
     /// Queues `message` for the reader. Process context.
     ///
-    /// `ENOMEM`, `ENOBUFS`: no memory, or the reader is slow and its queue full; the message is lost for this socket.
+    /// `ENOMEM`, `ENOBUFS`: no memory, or the reader is slow and its queue full; the message is lost for this socket, and
+    /// counted among what it dropped.
     pub(crate) fn queue(&self, message: &[u8]) -> Result {
         let len = u32::try_from(message.len()).map_err(|_| EMSGSIZE)?;
         // SAFETY: An allocation has no requirements.
-        let skb = NonNull::new(unsafe { raw::klips_alloc_skb(len, raw::KLIPS_GFP_KERNEL) })
-            .ok_or(ENOMEM)?;
+        let skb = NonNull::new(unsafe { raw::klips_alloc_skb(len, raw::KLIPS_GFP_KERNEL) });
+        let Some(skb) = skb else {
+            // SAFETY: The socket is alive.
+            unsafe { raw::klips_sock_missed(self.0.get()) };
+            return Err(ENOMEM);
+        };
         // SAFETY: The buffer is new and has room for `len` bytes; `skb_put` returns where they begin.
         unsafe {
             ptr::copy_nonoverlapping(
@@ -90,7 +95,7 @@ impl<T: KeySocket> Socket<T> {
         let err = unsafe { raw::klips_sock_queue_rcv(self.0.get(), skb.as_ptr()) };
         if err != 0 {
             // SAFETY: Not queued, so the buffer is still ours.
-            unsafe { raw::klips_kfree_skb(skb.as_ptr()) };
+            unsafe { raw::klips_message_free(skb.as_ptr()) };
             return Err(Error::from_errno(err));
         }
         Ok(())
