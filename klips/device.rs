@@ -5,6 +5,7 @@
 //! A device is attached to one physical device. It borrows that device's link type and address, and sends its outer
 //! packets through it.
 
+mod encap;
 mod link;
 
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
             netfilter::{Interception, Watch},
             notifier::Event,
             skbuff::Skb,
-            sock,
         },
         rcu::Rcu,
     },
@@ -376,33 +376,8 @@ impl Driver for IpsecDev {
                 });
                 Ok(())
             }
-            UDP_ENCAP => hand_over(dev, arg),
+            UDP_ENCAP => encap::hand_over(dev.port().net(), arg),
             _ => Err(EOPNOTSUPP),
         }
-    }
-}
-
-/// A key daemon gives the UDP socket that its peers behind address translation send to: descriptor and type of
-/// encapsulation, as the kernel numbers them.
-///
-/// `EPROTONOSUPPORT`: the type of the early drafts, with a marker of zeros in front of ESP, which the kernel does not take
-/// out any more; `EINVAL`: another type, or no UDP socket of this namespace.
-fn hand_over(dev: &Device<IpsecDev>, arg: &[u8; 16]) -> Result {
-    const NON_IKE: i32 = 1;
-    const NON_ESP: i32 = 2;
-    let word = |at: usize| {
-        let bytes = arg.get(at..)?.first_chunk()?;
-        Some(i32::from_ne_bytes(*bytes))
-    };
-    let (fd, kind) = word(0).zip(word(4)).ok_or(EINVAL)?;
-    match kind {
-        NON_ESP => sock::take_esp_out_of(dev.port().net(), fd),
-        NON_IKE => {
-            pr_notice!(
-                "ESP in UDP with a non-IKE marker is not in this kernel; RFC 3948 (type 2) is\n"
-            );
-            Err(sock::no_such_protocol())
-        }
-        _ => Err(EINVAL),
     }
 }
