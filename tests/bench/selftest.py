@@ -137,9 +137,9 @@ class Profiles(unittest.TestCase):
     def test_blocks_are_summed_by_function(self):
         plan, results, meter = run_of(plan_of(SINGLES[0]), [100])
         results = "symbol ffffffff81000000 first\nsymbol ffffffff81000100 second [klips]\n" + results
-        meter += "\nblock 0 ffffffff81000010 50 10\nblock 0 ffffffff810000f0 20 0\nblock 0 ffffffff81000100 30 0\n"
+        meter += "\nblock 0 ffffffff81000010 50 10 5\nblock 0 ffffffff810000f0 20 0 0\nblock 0 ffffffff81000100 30 0 5\n"
         of_window = profile.by_function(plan, results, meter, readings.read(plan, results, meter))[SINGLES[0]]
-        self.assertEqual(of_window, {"first": (7, 1), "second [klips]": (3, 0)})
+        self.assertEqual(of_window, {"first": (7, 1, 0.5), "second [klips]": (3, 0, 0.5)})
 
 
 class Plans(unittest.TestCase):

@@ -42,16 +42,16 @@ class Symbols:
 
 
 def by_function(plan, results, meter, readings):
-    """For each window: function -> (instructions, locked operations) for each packet."""
+    """For each window: function -> (instructions, locked operations, lines first touched) for each packet."""
     symbols = Symbols(results)
-    sums = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
+    sums = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0, 0]))
     for line in lines_of(meter, "block"):
-        _, number, address, insns, locked = line.split()
+        _, number, address, *counts = line.split()
         of_function = sums[plan.windows[int(number)]][symbols.name(int(address, 16))]
-        of_function[0] += int(insns)
-        of_function[1] += int(locked)
-    return {window: {name: (insns / readings[window]["sent"], locked / readings[window]["sent"])
-                     for name, (insns, locked) in functions.items()} for window, functions in sums.items()}
+        for at, count in enumerate(counts):
+            of_function[at] += int(count)
+    return {window: {name: tuple(count / readings[window]["sent"] for count in counts)
+                     for name, counts in functions.items()} for window, functions in sums.items()}
 
 
 def tell(profiles, top):
@@ -62,10 +62,14 @@ def tell(profiles, top):
             continue
         plain = next((profile for other, profile in profiles.items()
                       if (other.method, other.size) == (PLAIN, window.size)), {})
-        rows = sorted(((insns - plain.get(name, (0, 0))[0], insns, locked - plain.get(name, (0, 0))[1], name)
-                       for name, (insns, locked) in functions.items()), reverse=True)
+        rows = []
+        for name, counts in functions.items():
+            insns, locked, touched = (count - base for count, base in zip(counts, plain.get(name, (0, 0, 0)), strict=True))
+            rows.append((insns, counts[0], locked, touched, name))
+        rows.sort(reverse=True)
         what = f"{window.size} of them: each" if window.kind == "load" else f"{window.size} bytes: per packet"
         lines += ["", f"{window.method}, {what}",
-                  f"{'above plain':>11} {'insns':>9} {'locked':>7}  function"]
-        lines += [f"{above:11.1f} {insns:9.1f} {locked:7.2f}  {name}" for above, insns, locked, name in rows[:top]]
+                  f"{'above plain':>11} {'insns':>9} {'locked':>7} {'lines':>6}  function"]
+        lines += [f"{above:11.1f} {insns:9.1f} {locked:7.2f} {touched:6.1f}  {name}"
+                  for above, insns, locked, touched, name in rows[:top]]
     return "\n".join(lines)

@@ -147,7 +147,7 @@ klips_sas() {
 
 # klips_gateway NAMESPACE SUITE LOCAL REMOTE SPI-OUT SPI-IN LOCAL-NET LOCAL-ALL REMOTE-ALL REMOTE-NET...
 klips_gateway() {
-	local gateway=$1 proto=esp net
+	local gateway=$1 via=$4 proto=esp net
 	[ "$2" != ah_sha256 ] || proto=ah
 	{
 		echo set -e
@@ -162,7 +162,7 @@ klips_gateway() {
 	{
 		echo link set ipsec0 up
 		for net; do
-			echo "route add $net dev ipsec0"
+			echo "route add $net via $via dev ipsec0 onlink"
 		done
 	} | in_batch "$gateway"
 }

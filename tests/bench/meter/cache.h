@@ -7,6 +7,7 @@
 #ifndef CACHE_H
 #define CACHE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -67,7 +68,8 @@ static inline void cache_look_up(struct cache *cache, uint64_t line)
 	oldest->used = cache->clock;
 }
 
-static inline void cache_note_line(struct cache *cache, uint64_t line)
+/* Whether the packet touches the line for the first time. */
+static inline bool cache_note_line(struct cache *cache, uint64_t line)
 {
 	uint64_t number = line >> (PAGE_BITS - LINE_BITS);
 	uint64_t bit = 1ull << (line & 63), probe = number * 0x9e3779b97f4a7c15ull >> 50;
@@ -83,16 +85,19 @@ static inline void cache_note_line(struct cache *cache, uint64_t line)
 		if (page->number == number)
 			break;
 	}
-	cache->lines += !(page->lines & bit);
+	if (page->lines & bit)
+		return false;
 	page->lines |= bit;
+	cache->lines++;
+	return true;
 }
 
-static inline void cache_access(struct cache *cache, uint64_t address)
+static inline bool cache_access(struct cache *cache, uint64_t address)
 {
 	uint64_t line = address >> LINE_BITS;
 
 	cache_look_up(cache, line);
-	cache_note_line(cache, line);
+	return cache_note_line(cache, line);
 }
 
 #endif /* CACHE_H */

@@ -23,7 +23,7 @@ enum marker_level {
 	LEVEL_NOTHING,		/* full speed */
 	LEVEL_COUNT,		/* instructions */
 	LEVEL_MEMORY,		/* data addresses too: some twenty times as slow */
-	LEVEL_PROFILE,		/* in the place of addresses, where instructions are */
+	LEVEL_PROFILE,		/* in the place of misses, where instructions are, and who touches lines first */
 	LEVEL_SHARING,		/* of addresses, what two processors contend for */
 };
 

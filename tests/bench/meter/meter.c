@@ -5,8 +5,9 @@
  *	-plugin meter.so,out=FILE
  *
  * It writes one line for each window, `window id=... insn=...`, and at the profile's level one line `block WINDOW PC INSN
- * LOCKED` for each block of instructions that ran in it. The numbers of the processors (insnN, nsN) are there for more
- * than one; nsN is what the host spent on that processor.
+ * LOCKED LINES` for each block of instructions that ran in it; LINES are those that a packet touched there for the first
+ * time. The numbers of the processors (insnN, nsN) are there for more than one; nsN is what the host spent on that
+ * processor.
  *
  * Nothing but markers is looked at until the guest asks for more. A change of level throws all translated code away, so
  * that a level costs what it must only while it lasts.
@@ -40,6 +41,7 @@ struct totals {
 struct block {
 	uint64_t pc;
 	uint32_t insns, locked;
+	uint64_t lines;
 };
 
 static qemu_plugin_id_t self;
@@ -92,8 +94,10 @@ static void begin(unsigned int number)
 	open_now = true;
 	cache_begin(&cache);
 	memset(&sharing, 0, sizeof(sharing));
-	for (block = 0; block < block_count; block++)
+	for (block = 0; block < block_count; block++) {
 		runs_before[block] = runs_of(block);
+		blocks[block].lines = 0;
+	}
 	for (cpu = 0; cpu < cpus(); cpu++) {
 		ns_before[cpu] = cpu_ns(cpu);
 		before[cpu] = *(struct totals *)qemu_plugin_scoreboard_find(totals, cpu);
@@ -134,8 +138,9 @@ static void write_blocks(void)
 		uint64_t ran = runs_of(block) - runs_before[block];
 
 		if (ran)
-			fprintf(out, "block %u %" PRIx64 " %" PRIu64 " %" PRIu64 "\n", window, blocks[block].pc,
-				ran * blocks[block].insns, ran * blocks[block].locked);
+			fprintf(out, "block %u %" PRIx64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", window,
+				blocks[block].pc, ran * blocks[block].insns, ran * blocks[block].locked,
+				blocks[block].lines);
 	}
 }
 
@@ -194,8 +199,8 @@ static void on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t add
 		return;
 	if (level == LEVEL_SHARING)
 		sharing_access(&sharing, cpu, address, qemu_plugin_mem_is_store(info));
-	else
-		cache_access(&cache, address);
+	else if (cache_access(&cache, address) && data)
+		((struct block *)data)->lines++;
 }
 
 /* The bytes of an instruction that says "lock", that locks unsaid (xchg), or that does AES, SHA or GHASH. */
@@ -245,7 +250,7 @@ static qemu_plugin_u64 total(enum count c)
 	return (qemu_plugin_u64){ totals, offsetof(struct totals, of) + c * sizeof(uint64_t) };
 }
 
-static void watch(struct qemu_plugin_insn *insn, struct totals *in)
+static void watch(struct qemu_plugin_insn *insn, struct block *block, struct totals *in)
 {
 	uint8_t bytes[16];
 	size_t size = qemu_plugin_insn_data(insn, bytes, sizeof(bytes));
@@ -256,17 +261,16 @@ static void watch(struct qemu_plugin_insn *insn, struct totals *in)
 	if (level == LEVEL_NOTHING)
 		return;
 	classify(insn, bytes, size, in);
-	if (level == LEVEL_MEMORY || level == LEVEL_SHARING)
-		qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
+	if (level != LEVEL_COUNT)
+		qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, block);
 }
 
+/* The block at `block_count`, which is to be told about. */
 static void profile(struct qemu_plugin_tb *tb, const struct totals *in)
 {
 	uint32_t slot = block_count;
 
-	if (slot == BLOCKS)
-		return;
-	blocks[slot] = (struct block){ qemu_plugin_tb_vaddr(tb), in->of[INSN], in->of[LOCKED] };
+	blocks[slot] = (struct block){ qemu_plugin_tb_vaddr(tb), in->of[INSN], in->of[LOCKED], 0 };
 	runs_before[slot] = runs_of(slot);
 	block_count++;
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
@@ -276,11 +280,12 @@ static void profile(struct qemu_plugin_tb *tb, const struct totals *in)
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	struct totals in = { 0 };
+	struct block *block = level == LEVEL_PROFILE && block_count < BLOCKS ? &blocks[block_count] : NULL;
 	size_t i, insns = qemu_plugin_tb_n_insns(tb);
 	enum count c;
 
 	for (i = 0; i < insns; i++)
-		watch(qemu_plugin_tb_get_insn(tb, i), &in);
+		watch(qemu_plugin_tb_get_insn(tb, i), block, &in);
 	if (level == LEVEL_NOTHING)
 		return;
 	in.of[INSN] = insns;
@@ -289,7 +294,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	for (c = 0; c < COUNTS; c++)
 		if (in.of[c])
 			qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, total(c), in.of[c]);
-	if (level == LEVEL_PROFILE)
+	if (block)
 		profile(tb, &in);
 }
 
