@@ -51,7 +51,7 @@ demo:
 test:
 	$(quiet)tests/run
 
-## test-debug: t_eroute, or TESTS='name...', on a kernel that tells on the module
+## test-debug: some of the tests in a guest, or TESTS='name...', on a kernel that tells on the module
 test-debug:
 	$(quiet)tests/debug
 

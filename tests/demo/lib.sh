@@ -74,7 +74,7 @@ capture() {
 
 # Waits until all captures listen.
 await_captures() {
-	local log deadline=$((SECONDS + 20))
+	local log deadline=$((SECONDS + 60))
 	for log in "${logs[@]}"; do
 		until grep -q 'listening on' "$log" 2>/dev/null || [ $SECONDS -ge $deadline ]; do
 			sleep 0.05
