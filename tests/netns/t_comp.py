@@ -9,7 +9,7 @@ from klipstest import espcrypt
 from klipstest.counters import Watch
 from klipstest.packet import Wire, udp
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, until
+from klipstest.tap import SLOWER, case, check, end, equal, until
 from klipstest.topology import A, B, Topology
 
 ESP, UDP, COMP = 50, 17, 108
@@ -31,7 +31,7 @@ gw.run("ipsec", "spigrp", "inet", A, "0x2003", "comp", "inet", A, "0x2001", "esp
 with gw:
     sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sink.bind((A, 9))
-sink.settimeout(5)
+sink.settimeout(5 * SLOWER)
 
 
 def deflate(data, level=9):

@@ -9,7 +9,7 @@ import time
 from klipstest.counters import Watch, drops
 from klipstest.packet import Sniffer, Wire, ipv4, udp
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, until
+from klipstest.tap import SLOWER, after, case, check, end, equal, until
 from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B, Klips, Sa, Topology
 
 SUITE = BY_NAME["aes128-gcm"]
@@ -35,7 +35,7 @@ def send(count=1, tos=0, fragment=0, size=64, ttl=64, sport=9):
 
 def arrived(count, seconds=2):
     """Packets of such flows that reach host B, as many as were sent or what came within the time."""
-    deadline, got = time.monotonic() + seconds, []
+    deadline, got = after(seconds), []
     while len(got) < count and time.monotonic() < deadline:
         got += [p for p in at_b.all() if p[9] == 17]
         time.sleep(0.01)
@@ -187,7 +187,7 @@ with case("raw sockets for ESP, and packet sockets for IPv4, get their copies"):
     for kind in ((socket.AF_INET, socket.SOCK_RAW, 50), (socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))):
         with peer:
             tap = socket.socket(*kind)
-        tap.settimeout(5)
+        tap.settimeout(5 * SLOWER)
         equal(len(send()), 1, "the packet arrives")
         until(lambda: tap.recv(2000)[9] == 50, "and the socket has a copy of the outer one")
         tap.close()
@@ -217,7 +217,7 @@ with case("a packet with a wrong header checksum, or for another MAC address, is
     for header, to in ((sample[:10] + b"\xff\xff" + sample[12:], mac), (sample, bytes([2, 0, 0, 0, 0, 99]))):
         at_b.all()
         link.sendto(header, ("wan0", 0x0800, 0, 0, to))
-        time.sleep(0.2)
+        time.sleep(0.2 * SLOWER)
     equal(watch.rose(), {}, "what ours counts: it saw neither")
     link.sendto(sample, ("wan0", 0x0800, 0, 0, mac))
     until(lambda: watch.rose() == {"rx_replayed": 1}, "and this one it did")

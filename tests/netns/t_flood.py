@@ -16,15 +16,15 @@ import time
 from klipstest import pfkey
 from klipstest.batch import Batch
 from klipstest.counters import Watch
-from klipstest.memory import kernel_memory, settled
+from klipstest.memory import MEASURED, kernel_memory, settled
 from klipstest.packet import checksum
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, note, until
+from klipstest.tap import SLOWER, case, check, end, equal, fewer, note, until
 from klipstest.topology import B, HOST_B, Topology
 from klipstest.traffic import Pinger, ping, transfer
 
-PAIRS = int(os.environ.get("PAIRS") or 20_000)
 ROW = 1000
+PAIRS = int(os.environ.get("PAIRS") or fewer(20_000, ROW))
 HOLDS, ACQUIRES = 500, 200
 # What holds and their packets may take, and what may be missing afterwards, MiB.
 ROOM, LOST = 24, 6
@@ -155,7 +155,7 @@ with case(f"while {PAIRS} pairs are poured into a trap, a tunnel carries every p
 with case("the hold table keeps its bound, and the memory"):
     note(f"at most {flooding.most} holds, {flooding.peak - BEFORE[0]:.1f} MiB")
     check(flooding.most <= HOLDS, f"{flooding.most} holds where {HOLDS} may be")
-    check(flooding.peak - BEFORE[0] <= ROOM, f"{flooding.peak - BEFORE[0]:.1f} MiB")
+    check(flooding.peak - BEFORE[0] <= ROOM or not MEASURED, f"{flooding.peak - BEFORE[0]:.1f} MiB")
 
 with case("no more ACQUIREs than there may be in a second, and every one of them is heard"):
     flooding.acquires += sum(got.kind == pfkey.ACQUIRE for got in daemon.drain())
@@ -179,7 +179,7 @@ with case("the oldest holds gave way"):
 
 with case(f"an SA with {LIVES} seconds to live ended in the midst of it"):
     if took > LIVES + 2:
-        check(flooding.gone and flooding.gone < LIVES + 4, f"it was gone after {flooding.gone}")
+        check(flooding.gone and flooding.gone < LIVES + 4 * SLOWER, f"it was gone after {flooding.gone}")
     until(lambda: f"tun0x9000@{B}" not in gw.read("/proc/net/ipsec_spi"), "it is gone", 5)
 
 with case("TCP through the tunnel arrives whole, while more is poured"):
@@ -192,7 +192,8 @@ with case("the holds go by themselves, the trap stays, and the memory is back"):
     gw.sysctl("net.ipsec.hold_lifetime", 1)
     until(lambda: len(gw.read(TABLE).splitlines()) == 2, "two eroutes are left", 20)
     daemon.drain()
-    until(lambda: kernel_memory()[0] - BEFORE[0] <= LOST, f"{kernel_memory()[0] - BEFORE[0]:.1f} MiB more than before", 30)
+    until(lambda: kernel_memory()[0] - BEFORE[0] <= LOST or not MEASURED,
+          f"{kernel_memory()[0] - BEFORE[0]:.1f} MiB more than before", 30)
     ping(host, HOST_B)
 
 for one in (daemon, key, pinger, flooding.sock):

@@ -8,7 +8,7 @@ import struct
 from klipstest.counters import Watch, device
 from klipstest.packet import Sniffer, Wire, checksum, ipv4, udp
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, until
+from klipstest.tap import SLOWER, case, check, end, equal, until
 from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B, Topology, sa_pair
 from klipstest.traffic import ping, reaches
 
@@ -149,7 +149,7 @@ with case("between the gateways themselves: IKE, NAT-T and ESP come through, the
         with gw:
             listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.bind((A, port))
-        listener.settimeout(5)
+        listener.settimeout(5 * SLOWER)
         for sport in (port, 1234):
             wire.send(ipv4(B, A, 17, udp(sport, port, b"IKE %d" % sport)))
             equal(listener.recv(100), b"IKE %d" % sport, f"what came to port {port}")

@@ -8,7 +8,7 @@ from klipstest import pfkey
 from klipstest.counters import Watch
 from klipstest.netns import Netns
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, until
+from klipstest.tap import SLOWER, case, check, end, equal, until
 from klipstest.topology import B, HOST_B, Topology, sa_pair
 from klipstest.traffic import no_ping, ping, reaches
 
@@ -137,7 +137,7 @@ def there():
 
 def heard_of(listener, count):
     """The limits of the EXPIREs about the SA, when there are so many."""
-    listener.listen(6, lambda heard: len(listener.of(0x1001)) >= count)
+    listener.listen(6 * SLOWER, lambda heard: len(listener.of(0x1001)) >= count)
     return [which[:2] for which in listener.of(0x1001)]
 
 

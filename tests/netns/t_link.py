@@ -8,7 +8,7 @@ import time
 
 from klipstest.netns import Netns, run, stop
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, contains, end, equal, until
+from klipstest.tap import SLOWER, case, check, contains, end, equal, until
 from klipstest.topology import HOST_B, Topology
 from klipstest.traffic import ping, reaches
 
@@ -175,7 +175,7 @@ with case("ip monitor hears of it"):
     ns.ip("link add phys0 type dummy", "link set phys0 up")
     with open("/tmp/k-link-monitor", "w", encoding="ascii") as file:
         monitor = ns.start("ip", "-d", "monitor", "link", stdout=file)
-    time.sleep(0.5)
+    time.sleep(0.5 * SLOWER)
     ns.ip("link add link phys0 name ipsec7 type klips", "link del ipsec7")
     until(lambda: "Deleted" in open("/tmp/k-link-monitor", encoding="ascii").read(), "the end is heard of")
     stop(monitor)

@@ -16,7 +16,7 @@ from klipstest.echo import Echo, noise
 from klipstest.matrix import KLIPS, OUTER, XFRM, Pair, ends, peers
 from klipstest.opener import Opener
 from klipstest.seen import Sent, agree
-from klipstest.tap import Failure, case, check, end, equal, note
+from klipstest.tap import SLOWER, Failure, case, check, end, equal, note
 from klipstest.traffic import transfer
 
 CAPTURE = "/tmp/matrix.pcap"
@@ -171,7 +171,9 @@ with case("the gateways"):
     pair.start_klips(pair.a, 0)
     pair.open_udp()
     capture = Capture(pair.a, "wan0", CAPTURE)
-    cells = chosen(os.environ.get("MATRIX", ""))
+    asked = os.environ.get("MATRIX", "")
+    # Where all is slower, some of that part.
+    cells = chosen(asked)[::1 if asked else SLOWER]
     note(f"{len(cells)} cells")
 
 group = []

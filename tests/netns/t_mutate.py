@@ -11,9 +11,9 @@ from klipstest.arena import Arena, Ledger, Victim
 from klipstest.cells import Cell
 from klipstest.damage import Damage
 from klipstest.suites import AH_SUITES, BY_NAME
-from klipstest.tap import case, end, equal, note
+from klipstest.tap import case, end, equal, fewer, note
 
-MUTATIONS = int(os.environ.get("MUTATIONS") or 20_000)
+MUTATIONS = int(os.environ.get("MUTATIONS") or fewer(20_000))
 SEED = int(os.environ.get("SEED") or time.time())
 BURST = 250
 # Genuine packets that the windows have behind them.

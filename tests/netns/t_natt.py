@@ -14,7 +14,7 @@ from klipstest import pfkey
 from klipstest.counters import Watch
 from klipstest.packet import Sniffer
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, until
+from klipstest.tap import SLOWER, case, check, end, equal, until
 from klipstest.topology import A, B, HOST_B, Topology
 from klipstest.traffic import payload, ping, transfer
 
@@ -35,7 +35,7 @@ def udp_socket(ns, address, port=PORT):
     with ns:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((address, port))
-    sock.settimeout(2)
+    sock.settimeout(2 * SLOWER)
     return sock
 
 

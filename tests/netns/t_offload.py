@@ -8,7 +8,7 @@ import struct
 from klipstest.counters import Watch
 from klipstest.packet import Sniffer, checksum
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal
+from klipstest.tap import SLOWER, case, check, end, equal
 from klipstest.topology import HOST_A, HOST_B, Klips, Topology
 from klipstest.traffic import payload, transfer
 
@@ -118,7 +118,7 @@ for size, count in ((500, 10), (1300, 30)):
         with topology.hostB:
             sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sink.bind((HOST_B, 0))
-        sink.settimeout(10)
+        sink.settimeout(10 * SLOWER)
         with gw:
             source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         source.bind(("10.1.0.1", 0))

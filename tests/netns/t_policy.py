@@ -12,7 +12,7 @@ from klipstest.counters import Watch
 from klipstest.netns import run
 from klipstest.packet import Sniffer
 from klipstest.policies import HOSTS, NETS, PROTOS, Sa, batch, policy, script
-from klipstest.tap import case, check, contains, end, equal, until
+from klipstest.tap import SLOWER, case, check, contains, end, equal, fewer, until
 from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B, Klips, Topology, Xfrm
 from klipstest.traffic import Pinger, no_ping, ping, reaches, transfer
 
@@ -54,7 +54,7 @@ def rose(watch):
 
 def on_wire(tunnel=False):
     """The protocols of what was on the wire from gateway A since."""
-    time.sleep(0.05)
+    time.sleep(0.05 * SLOWER)
     # What XFRM has taken out of a tunnel shows there again.
     sources = [socket.inet_aton(address) for address in ((A,) if tunnel else (A, HOST_A))]
     return {packet[9] for packet in wire.all() if packet[12:16] in sources}
@@ -234,7 +234,7 @@ with case("a newer SA takes over under traffic, and the old one goes: nothing is
                 gwB.ip(sa.xfrm(src, dst, new + step))
         gwB.ip(f"xfrm state delete src {B} dst {A} proto esp spi {old + 0x1000:#x}")
         setkey(f"delete {A} {B} esp {old:#x};")
-        time.sleep(0.1)
+        time.sleep(0.1 * SLOWER)
         setkey(f"delete {B} {A} esp {old + 0x1000:#x};")
         gwB.ip(f"xfrm state delete src {A} dst {B} proto esp spi {old:#x}")
     stop.set()
@@ -262,10 +262,12 @@ with case("an SA in UDP"):
     for sock in sockets:
         sock.close()
 
-with case("a thousand SAs between the same gateways"):
+MANY = fewer(1000)
+
+with case(f"{MANY} SAs between the same gateways"):
     sas = twice(("esp",))
     both(sas)
-    setkey("\n".join(Sa().setkey(A, B, 0x5000 + i) for i in range(1000)) + sas[A][0].setkey(A, B, 0x1009))
+    setkey("\n".join(Sa().setkey(A, B, 0x5000 + i) for i in range(MANY)) + sas[A][0].setkey(A, B, 0x1009))
     gwB.ip(sas[A][0].xfrm(A, B, 0x1009))
     watch = Watch(gwA)
     traffic(topology.hostA, topology.hostB, HOST_B, HOST_A)
@@ -278,8 +280,12 @@ with case("a thousand SAs between the same gateways"):
 with case("bundles whose ciphers come back later"):
     pcrypt.instantiate("authenc(hmac(sha1),cbc(aes))")
     gwA.sysctl("net.ipsec.async_crypto", 1)
-    for kinds in ([("esp",)], [("esp",), ("ah", "transport")], [("ipcomp",), ("esp", "transport")],
-                  [("esp", "tunnel", 21), ("esp", "tunnel", 22)]):
+    later = [[("esp",)], [("esp",), ("ah", "transport")], [("esp", "tunnel", 21), ("esp", "tunnel", 22)]]
+    if SLOWER == 1:
+        # XFRM at the other end has its cipher come back too, and then looks for the SA inside without RCU's lock, of which
+        # KERNEL=debug would tell.
+        later.append([("ipcomp",), ("esp", "transport")])
+    for kinds in later:
         both(twice(*kinds))
         watch = Watch(gwA)
         traffic(topology.hostA, topology.hostB, HOST_B, HOST_A)
@@ -305,7 +311,7 @@ class Daemon:
     def __init__(self, ns):
         with ns:
             self.sock = socket.socket(pfkey.PF_KEY, socket.SOCK_RAW, pfkey.PF_KEY_V2)
-        self.sock.settimeout(5)
+        self.sock.settimeout(5 * SLOWER)
         # SPDDUMP shows the dialect.
         self.sock.send(pfkey.message(18, 0))
         self.sock.send(pfkey.message(pfkey.REGISTER, pfkey.ESP))
@@ -314,14 +320,14 @@ class Daemon:
     def drain(self):
         """What has come so far."""
         found = []
-        self.sock.settimeout(0.1)
+        self.sock.settimeout(0.1 * SLOWER)
         try:
             while True:
                 found.append(self.sock.recv(8192))
         except TimeoutError:
             return found
         finally:
-            self.sock.settimeout(5)
+            self.sock.settimeout(5 * SLOWER)
 
     def acquire(self):
         """The next ACQUIRE."""

@@ -13,7 +13,7 @@ from klipstest import pfkey
 from klipstest.counters import Watch
 from klipstest.packet import Sniffer, Wire, udp
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, end, equal, until
+from klipstest.tap import SLOWER, case, check, end, equal, until
 from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B, Topology
 from klipstest.traffic import ping
 
@@ -145,7 +145,7 @@ with case("%reject of IPv6: administratively prohibited, type 1 code 1"):
     with topology.hostA:
         icmp6 = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
         six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    icmp6.settimeout(5)
+    icmp6.settimeout(5 * SLOWER)
     watch = Watch(gw)
     six.sendto(b"refused", ("2001:db8:2::2", 9))
     while (told := icmp6.recv(2048))[0] >= 128:

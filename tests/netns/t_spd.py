@@ -15,7 +15,7 @@ from klipstest.pfkey import (
     AH, DST, ESP, GET, LIFETIME_CURRENT, LIFETIME_HARD, LIFETIME_SOFT, SRC, PfKey, addflow, ext, flow, message)
 from klipstest.spd import (
     BEET, BYPASS, DEFAULT, ENTRUST, REQID_MAX, SEC_CTX, Policy, Speaker, add, address, numbered, policy, spd, template)
-from klipstest.tap import case, check, end, equal, note, until
+from klipstest.tap import SLOWER, case, check, end, equal, note, until
 
 A, B = "10.1.0.0/16", "10.2.0.0/16"
 GW = "192.0.2.1", "192.0.2.2"
@@ -197,9 +197,12 @@ with case("a listing that is longer than the queue is whole, and there is one at
 
 with case("a policy whose time is up: a warning once, then its end"):
     heard()
-    got = one(spd(SPDADD, A, B, lifetime(LIFETIME_HARD, addtime=3, octets=5), lifetime(LIFETIME_SOFT, addtime=1), action=NONE))
-    equal((got.limits(LIFETIME_HARD), got.limits(LIFETIME_SOFT)), ((3, 0), (1, 0)), "limits")
-    idle = one(spd(SPDADD, B, A, lifetime(LIFETIME_HARD, usetime=2), lifetime(LIFETIME_SOFT), action=NONE))
+    # The first limit must not pass before all three are there.
+    soft, used, hard = SLOWER, 2 * SLOWER, 3 * SLOWER
+    got = one(spd(SPDADD, A, B, lifetime(LIFETIME_HARD, addtime=hard, octets=5), lifetime(LIFETIME_SOFT, addtime=soft),
+                  action=NONE))
+    equal((got.limits(LIFETIME_HARD), got.limits(LIFETIME_SOFT)), ((hard, 0), (soft, 0)), "limits")
+    idle = one(spd(SPDADD, B, A, lifetime(LIFETIME_HARD, usetime=used), lifetime(LIFETIME_SOFT), action=NONE))
     kept = one(spd(SPDADD, B, A, lifetime(LIFETIME_HARD, addtime=60), lifetime(LIFETIME_SOFT), direction=IN, action=NONE))
     klips.drain()
     ends = []

@@ -13,7 +13,7 @@ import traceback
 from .capture import SO_RCVBUFFORCE
 from .packet import checksum, ipv4
 from .tally import attach, program
-from .tap import Failure, until
+from .tap import SLOWER, Failure, until
 from .tunnels import host_a, host_b
 
 # So many at a time, and so many seconds apart; never more than so many without an answer.
@@ -94,7 +94,7 @@ class Crowd:
     answered in `patience` seconds is lost."""
 
     def __init__(self, ns, tunnels, senders, patience=20):
-        self._ns, self._tunnels, self._senders, self._patience = ns, tunnels, senders, patience
+        self._ns, self._tunnels, self._senders, self._patience = ns, tunnels, senders, patience * SLOWER
         self._shared = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("q")
         self._pids = []
 

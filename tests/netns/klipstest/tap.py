@@ -19,7 +19,7 @@ import traceback
 
 # How many times as long as on the stock kernel something may take: on those that tell on the module (KERNEL=debug) all is
 # slower.
-SLOWER = 1 if os.uname().release.rpartition("-")[2] not in ("debug", "kcsan") else 6
+SLOWER = 6 if os.uname().release.endswith("-debug") else 1
 
 
 class Failure(AssertionError):
@@ -103,6 +103,12 @@ def contains(text, part, what):
 def after(seconds):
     """The moment, by `time.monotonic`, when something that takes at most so long ought to be over."""
     return time.monotonic() + seconds * SLOWER
+
+
+def fewer(count, of=1):
+    """How many of something to take where it is `count` on the stock kernel, so that it takes about as long: a multiple of
+    `of`."""
+    return max(count // SLOWER // of, 1) * of
 
 
 def until(condition, what, seconds=20):

@@ -9,7 +9,7 @@ import threading
 import time
 
 from .packet import checksum
-from .tap import SLOWER, Failure, after
+from .tap import SLOWER, Failure, after, fewer
 
 IP_MTU_DISCOVER = 10
 PMTUDISC_DONT, PMTUDISC_WANT = 0, 1
@@ -30,6 +30,8 @@ class Pinger:
         self._socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_WANT if df else PMTUDISC_DONT)
         self._ident = os.urandom(2)
         self._sequence = 0
+        # Replies that came while another was waited for.
+        self._early = []
 
     def send(self, to, size=56):
         """One request; its bytes from the identifier on, which the reply must have too."""
@@ -47,7 +49,10 @@ class Pinger:
             raise Failure(f"no echo reply in {self._name} from {to} to {size} bytes")
 
     def awaits(self, rest, to, seconds):
-        """Whether the reply to a request comes in time."""
+        """Whether the reply to a request comes in time, be it before the reply to another."""
+        if (to, rest) in self._early:
+            self._early.remove((to, rest))
+            return True
         deadline = after(seconds)
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._socket], [], [], left)[0]:
@@ -56,6 +61,8 @@ class Pinger:
             data = data[4 * (data[0] & 15):]
             if data[0] == 0 and source == to and data[4:] == rest:
                 return True
+            if data[0] == 0 and data[4:6] == self._ident:
+                self._early.append((source, data[4:]))
         return False
 
     def close(self):
@@ -87,7 +94,7 @@ def no_ping(ns, to, seconds=0.5):
         raise Failure(f"{to} answers {ns.name}, and it must not be reachable")
 
 
-def transfer(source, sink, address, size=100_000, seconds=60, family=4):
+def transfer(source, sink, address, size=fewer(100_000), seconds=60, family=4):
     """Random bytes by TCP from one namespace to another; fails unless they arrive as they were sent. Returns how many they
     were, and their SHA-256."""
     seconds *= SLOWER

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Allocations that fail, one at a time, in a kernel that can do that (CONFIG_FAULT_INJECTION; `KERNEL=debug`).
+
+`/proc/thread-self/fail-nth` counts the allocations of a task, and fails the n-th. Only those count that are made beneath
+some code: the module's, or the kernel's that starts modules. So nothing fails but what the module does, or has done.
+"""
+
+import collections
+import contextlib
+import errno
+import os
+
+from .netns import read, write
+from .tap import Failure, check, equal
+
+# Where the knobs of each kind of allocation are, and beneath what none is failed: the kernel's own accounting, by which it
+# tells on leaks and on what is used after it was freed, gets along without memory.
+KNOBS = {"/sys/kernel/debug/failslab": "__alloc_object", "/sys/kernel/debug/fail_page_alloc": "stack_depot_save_flags"}
+# As many faults as there may be; each takes one off.
+PLENTY = 1_000_000_000
+# An operation with more allocations than this is one that never ends.
+MOST = 4000
+
+
+def available():
+    """Whether this kernel can fail allocations."""
+    return all(os.path.exists(path + "/require-start") for path in KNOBS) and os.path.exists("/proc/thread-self/fail-nth")
+
+
+def module_text(name="klips"):
+    """Where the code of a module is: from, to."""
+    with open("/proc/kallsyms", encoding="ascii") as file:
+        rows = (line.split() for line in file if line.endswith(f"[{name}]\n"))
+        places = [int(row[0], 16) for row in rows if row[1] in "tT"]
+    # Up to the end of the page: the next module begins there.
+    return min(places), (max(places) | 4095) + 1
+
+
+def function_text(name):
+    """Where a function of the kernel is: from, to; twice 0 if there is none."""
+    with open("/proc/kallsyms", encoding="ascii") as file:
+        for line in file:
+            if line.split()[2] == name:
+                start = int(line.split()[0], 16)
+                break
+        else:
+            return 0, 0
+        following = (int(line.split()[0], 16) for line in file)
+        return start, next(place for place in following if place > start)
+
+
+def _knob(name, value):
+    for path in KNOBS:
+        if os.path.exists(f"{path}/{name}"):
+            write(f"{path}/{name}", str(value))
+
+
+def set_up(text):
+    """Lets allocations beneath the code `text` count from now on, those of all kinds."""
+    for name, value in (("probability", 0), ("verbose", 0), ("task-filter", "N"), ("ignore-gfp-wait", "N"),
+                        ("ignore-gfp-highmem", "N"), ("min-order", 0), ("stacktrace-depth", 32), ("times", PLENTY),
+                        ("require-start", hex(text[0])), ("require-end", hex(text[1]))):
+        _knob(name, value)
+    for path, spared in KNOBS.items():
+        for name, place in zip(("reject-start", "reject-end"), function_text(spared)):
+            write(f"{path}/{name}", hex(place))
+
+
+def faults():
+    """How many faults there have been, in all tasks, since `set_up`."""
+    # Both kinds have their own count.
+    return sum(PLENTY - int(read(f"{path}/times")) for path in KNOBS)
+
+
+class Listings:
+    """Files of /proc/net that are read often, of the namespace that the process is in."""
+
+    def __init__(self, *names):
+        self._fds = [os.open(f"/proc/thread-self/net/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names]
+        self._seen = {}
+
+    def read(self, plain):
+        """What they say, each as `plain` has it."""
+        return [self._plain(fd, plain) for fd in self._fds]
+
+    def _plain(self, fd, plain):
+        text = os.pread(fd, 65536, 0)
+        # As a rule it is what it was.
+        if text not in self._seen:
+            if len(self._seen) > 1000:
+                self._seen.clear()
+            self._seen[text] = plain(text.decode())
+        return self._seen[text]
+
+
+class Nth:
+    """The n-th allocation of this thread."""
+
+    def __init__(self):
+        self._fd = os.open("/proc/thread-self/fail-nth", os.O_RDWR | os.O_CLOEXEC)
+
+    @contextlib.contextmanager
+    def fails(self, n):
+        """The n-th allocation in the block fails. The value's `left` is 0 after it, if there were so many."""
+        fault = Fault()
+        os.pwrite(self._fd, b"%d" % n, 0)
+        try:
+            yield fault
+        finally:
+            fault.left = int(os.pread(self._fd, 32, 0))
+            os.pwrite(self._fd, b"0", 0)
+
+    def close(self):
+        """Closes the file."""
+        os.close(self._fd)
+
+
+class Fault:
+    """What became of a fault that was ordered."""
+
+    left = None
+
+    @property
+    def happened(self):
+        """Whether there were allocations enough."""
+        return self.left == 0
+
+
+class Sweep:
+    """An operation with each of its allocations failed in turn, until it goes through without."""
+
+    def __init__(self, state, undo=lambda: None, refusals=(errno.ENOMEM,)):
+        self.state, self.undo, self.refusals = state, undo, refusals
+        self.outcomes = collections.Counter()
+
+    def run(self, operate, first=1, step=1):
+        """`operate` returns an errno, 0 if it was done; `state` tells what there is to be seen. What was refused has changed
+        nothing; what was done in spite of the fault has done all. Returns how many allocations were failed."""
+        before = self.state()
+        done = self._without(operate, before)
+        nth = Nth()
+        with contextlib.closing(nth):
+            for n in range(first, MOST * step, step):
+                with nth.fails(n) as fault:
+                    result = operate()
+                where = f"allocation {n}, {errno.errorcode.get(result, result)}"
+                if not fault.happened:
+                    equal(result, 0, f"errno without a fault, {where}")
+                elif result != 0:
+                    check(result in self.refusals, f"refused by {where}")
+                    equal(self.state(), before, f"what there is after {where}")
+                    self.outcomes[errno.errorcode.get(result, result)] += 1
+                    continue
+                equal(self.state(), done, f"what there is after {where}")
+                self.undo()
+                if not fault.happened:
+                    equal(self.state(), before, "what there is when that is undone")
+                    return (n - first) // step
+                self.outcomes["done"] += 1
+        raise Failure(f"more than {MOST} allocations that can fail")
+
+    def _without(self, operate, before):
+        equal(operate(), 0, "errno without a fault")
+        done = self.state()
+        self.undo()
+        equal(self.state(), before, "what there is when that is undone")
+        return done
