@@ -155,6 +155,7 @@ impl Events {
 
     /// Ends SAs whose time is up, used or not. Returns in how many seconds the next one's may be.
     fn expire_due(&self, control: &mut Control, now: u64) -> Option<u32> {
+        control.sadb.catch_up(now);
         while let Some(sa) = control.sadb.due(now) {
             if let Some(limit) = sa.time_is_up(now) {
                 // Another SA may be better now.
@@ -173,6 +174,7 @@ impl Events {
 
     /// The same for policies.
     fn expire_policies(&self, control: &mut Control, now: u64) -> Option<u32> {
+        control.spd.catch_up(now);
         while let Some(policy) = control.spd.due(now) {
             if let Some(limit) = policy.time_is_up(now) {
                 pfkey::expire_policy(&self.tables, control, &policy, limit);

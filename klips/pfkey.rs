@@ -217,7 +217,7 @@ fn answer(
     }
     ns.count_listeners(&ns.sockets.lock());
     control.reply = buf;
-    if ns.flows.are_stale() {
+    if ns.flows.are_stale() || control.sadb.is_behind() || control.spd.is_behind() {
         ns.wake();
     }
     result

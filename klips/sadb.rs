@@ -85,7 +85,7 @@ pub(crate) struct SadbWriter {
     /// SAs that time ends, by when it may.
     deadlines: RBTree<(u64, Said), ()>,
     /// There was no memory for a deadline, or for the names of an SA that got another one.
-    is_one_missing: bool,
+    is_behind: bool,
     serial: u64,
     /// Reference numbers in use, and where in the listing their SAs are.
     refs: RBTree<u32, Place>,
@@ -108,7 +108,7 @@ pub(crate) fn new(yard: &Arc<Graveyard>) -> Result<(Sadb, SadbWriter)> {
             usable: usable_writer,
             listing: RBTree::new(),
             deadlines: RBTree::new(),
-            is_one_missing: false,
+            is_behind: false,
             serial: 0,
             refs: RBTree::new(),
             saref: 0,
@@ -164,7 +164,7 @@ impl SadbWriter {
         Ok(())
     }
 
-    /// Notes when time may end `sa`, if it is in the database. Without memory that is tried again in a second.
+    /// Notes when time may end `sa`, if it is in the database; without memory, when the worker catches up.
     ///
     /// Returns whether that is before anything that was noted already.
     pub(crate) fn set_deadline(&mut self, sa: &Arc<Sa>, now: u64) -> bool {
@@ -186,15 +186,24 @@ impl SadbWriter {
             .deadlines
             .try_create_and_insert((at, said), (), GFP_KERNEL);
         if noted.is_err() {
-            self.is_one_missing = true;
+            self.is_behind = true;
             return true;
         }
         sa.set_deadline(Some(at));
         first.is_none_or(|first| at < first)
     }
 
-    /// Notes the deadlines and names of those SAs that have none.
-    fn note_missing(&mut self, now: u64) {
+    /// Whether there is something that there was no memory for, and that the worker is to make up for.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind || self.usable.is_behind()
+    }
+
+    /// Makes up for what there was no memory for, which takes a look at all SAs; for what there is none again next time.
+    pub(crate) fn catch_up(&mut self, now: u64) {
+        self.usable.catch_up();
+        if !core::mem::take(&mut self.is_behind) {
+            return;
+        }
         let mut last = None;
         while let Some(place) = self.next_place(last.as_ref()) {
             last = Some(place);
@@ -203,16 +212,13 @@ impl SadbWriter {
                 self.set_deadline(&sa, now);
             }
             if !self.usable.is_complete(&sa) {
-                self.is_one_missing |= self.usable.enter(&sa).is_err();
+                self.is_behind |= self.usable.enter(&sa).is_err();
             }
         }
     }
 
     /// An SA whose deadline has come; it has none any more.
     pub(crate) fn due(&mut self, now: u64) -> Option<Arc<Sa>> {
-        if core::mem::take(&mut self.is_one_missing) {
-            self.note_missing(now);
-        }
         loop {
             let (at, said) = *self.deadlines.cursor_front()?.current().0;
             if at > now {
@@ -226,9 +232,9 @@ impl SadbWriter {
         }
     }
 
-    /// When the next SA may be due.
+    /// When the next SA may be due, or there is something to make up for.
     pub(crate) fn first_deadline(&self) -> Option<u64> {
-        if self.is_one_missing {
+        if self.is_behind() {
             return Some(0);
         }
         self.deadlines.cursor_front().map(|c| c.current().0 .0)

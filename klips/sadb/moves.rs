@@ -59,7 +59,7 @@ impl SadbWriter {
         self.listing.insert(one.listed);
         self.map.put(one.entry);
         // Not prepared: what it would be prepared from changes with every move.
-        self.is_one_missing |= self.usable.enter(&new).is_err();
+        self.is_behind |= self.usable.enter(&new).is_err();
         self.set_deadline(&new, time::uptime_secs());
     }
 }

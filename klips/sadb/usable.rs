@@ -141,6 +141,8 @@ pub(super) struct UsableWriter {
     /// When each SA came: the later, the higher.
     ages: RBTree<Said, u64>,
     age: u64,
+    /// There was no memory for showing packets who is left under a name.
+    is_behind: bool,
 }
 
 /// An SA that is ready to be put in without failing.
@@ -160,6 +162,7 @@ pub(super) fn new(yard: &Arc<Graveyard>) -> Result<(Usable, UsableWriter)> {
             places: RBTree::new(),
             ages: RBTree::new(),
             age: 0,
+            is_behind: false,
         },
     ))
 }
@@ -302,8 +305,27 @@ impl UsableWriter {
             .collect()
     }
 
-    /// Shows packets who stands under a name now. Short of memory, they go on to see who stood there before, and pass over
-    /// those that carry no traffic.
+    /// Whether packets still see one who has gone.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Shows packets who stands under each name, if there was no memory for that before.
+    pub(super) fn catch_up(&mut self) {
+        if !core::mem::take(&mut self.is_behind) {
+            return;
+        }
+        let mut next = self.places.cursor_front().map(|at| at.current().0 .0);
+        while let Some(name) = next {
+            self.publish(&name);
+            // Nobody is of age 0: this is after all who stand under the name.
+            let end = (name, Reverse(0));
+            next = self.places.cursor_lower_bound(&end).map(|at| at.current().0 .0);
+        }
+    }
+
+    /// Shows packets who stands under a name now. Short of memory, they go on to see who stood there before, until the
+    /// worker catches up, and pass over those that carry no traffic.
     fn publish(&mut self, name: &Need) {
         let mut list = Vec::new();
         self.fill(&mut list, name, |_| true);
@@ -311,6 +333,8 @@ impl UsableWriter {
             self.map.remove(name);
         } else if let Ok(entry) = entry(*name, list) {
             self.map.put(entry);
+        } else {
+            self.is_behind = true;
         }
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct SpdWriter {
     /// Policies that time ends, by when it may.
     deadlines: RBTree<(u64, u32), ()>,
     /// There was no memory for a deadline.
-    is_one_missing: bool,
+    is_behind: bool,
     serial: u64,
     number: u32,
 }
@@ -72,7 +72,7 @@ impl SpdWriter {
             ids: RBTree::new(),
             listing: RBTree::new(),
             deadlines: RBTree::new(),
-            is_one_missing: false,
+            is_behind: false,
             serial: 0,
             number: 0,
         }
@@ -229,8 +229,8 @@ impl SpdWriter {
         self.listing.get(place).cloned()
     }
 
-    /// Notes when time may end a policy, if it is in the table. Without memory that is tried again in a second. Returns
-    /// whether that is before anything that was noted already.
+    /// Notes when time may end a policy, if it is in the table; without memory, when the worker catches up. Returns whether
+    /// that is before anything that was noted already.
     pub(crate) fn set_deadline(&mut self, policy: &Arc<Policy>, now: u64) -> bool {
         let there = self.ids.get(&policy.id);
         if !there.is_some_and(|there| Arc::ptr_eq(there, policy)) {
@@ -246,15 +246,23 @@ impl SpdWriter {
         let entry = (at, policy.id);
         let noted = self.deadlines.try_create_and_insert(entry, (), GFP_KERNEL);
         if noted.is_err() {
-            self.is_one_missing = true;
+            self.is_behind = true;
             return true;
         }
         policy.deadline.store(at, Ordering::Relaxed);
         first.is_none_or(|first| at < first)
     }
 
-    /// Notes the deadlines of those policies that have none.
-    fn note_missing(&mut self, now: u64) {
+    /// Whether there is a deadline that there was no memory for, and that the worker is to make up for.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Notes the deadlines that there was no memory for, which takes a look at all policies.
+    pub(crate) fn catch_up(&mut self, now: u64) {
+        if !core::mem::take(&mut self.is_behind) {
+            return;
+        }
         let mut last = None;
         while let Some(place) = self.next(last.as_ref()) {
             last = Some(place);
@@ -268,9 +276,6 @@ impl SpdWriter {
 
     /// A policy whose deadline has come; it has none any more.
     pub(crate) fn due(&mut self, now: u64) -> Option<Arc<Policy>> {
-        if core::mem::take(&mut self.is_one_missing) {
-            self.note_missing(now);
-        }
         loop {
             let (at, id) = *self.deadlines.cursor_front()?.current().0;
             if at > now {
@@ -284,9 +289,9 @@ impl SpdWriter {
         }
     }
 
-    /// When the next policy may be due.
+    /// When the next policy may be due, or there is something to make up for.
     pub(crate) fn first_deadline(&self) -> Option<u64> {
-        if self.is_one_missing {
+        if self.is_behind {
             return Some(0);
         }
         self.deadlines.cursor_front().map(|c| c.current().0 .0)

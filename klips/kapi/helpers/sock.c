@@ -84,7 +84,7 @@ int klips_sock_queue_rcv(struct sock *sk, struct sk_buff *skb)
 /* A message for the socket was lost before there was a buffer for it; those that find its queue full are counted anyway. */
 void klips_sock_missed(struct sock *sk)
 {
-	atomic_inc(&sk->sk_drops);
+	sk_drops_inc(sk);
 }
 
 void klips_sock_set_family(struct sock *sk, u16 family)
