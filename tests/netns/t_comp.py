@@ -40,6 +40,16 @@ def deflate(data, level=9):
     return packer.compress(data) + packer.flush()
 
 
+def is_no_deflate(packed):
+    """Whether zlib cannot unpack it either, to the end."""
+    unpacker = zlib.decompressobj(-15)
+    try:
+        unpacker.decompress(packed)
+    except zlib.error:
+        return True
+    return not unpacker.eof
+
+
 def send(packed):
     """What is packed, said to be UDP, in IPComp in ESP."""
     global sequence
@@ -62,7 +72,12 @@ with case("whatever it unfolds to, up to the longest packet, arrives as it was")
 with case("more than a packet can be is refused, and so is what is no deflate: each is counted once"):
     bad = [deflate(bytes(size)) for size in (65516, 70_000, 100_000, 1_000_000)]
     whole = deflate(udp(1, 9, bytes(5000)))
-    bad += [whole[:-1], whole[:len(whole) // 2], b"\xff" * 40, os.urandom(60)[:59] + b"\0", b"\x07"]
+    # Its end missing, half of it missing, blocks of the kind that there is none of, and what is stored being longer than
+    # the packet, or of a length that its complement denies.
+    bad += [whole[:-1], whole[:len(whole) // 2], b"\xff" * 40, b"\x07", b"\x01\xff\x00\x00\xff" + bytes(60),
+            b"\x01\x10\x00\x10\x00" + bytes(16)]
+    for packed in bad[4:]:
+        check(is_no_deflate(packed), f"this is deflate: {packed.hex()}")
     check(all(len(packed) < 1400 for packed in bad), "a bomb that is too large for the wire")
     watch = Watch(gw)
     for count, packed in enumerate(bad, 1):

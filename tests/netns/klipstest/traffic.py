@@ -5,6 +5,7 @@ import hashlib
 import os
 import select
 import socket
+import struct
 import threading
 import time
 
@@ -12,6 +13,8 @@ from .packet import checksum
 from .tap import SLOWER, Failure, after, fewer
 
 IP_MTU_DISCOVER = 10
+# struct linger: close() resets the connection at once.
+AT_ONCE = struct.pack("ii", 1, 0)
 PMTUDISC_DONT, PMTUDISC_WANT = 0, 1
 
 
@@ -96,7 +99,9 @@ def no_ping(ns, to, seconds=0.5):
 
 def transfer(source, sink, address, size=fewer(100_000), seconds=60, family=4):
     """Random bytes by TCP from one namespace to another; fails unless they arrive as they were sent. Returns how many they
-    were, and their SHA-256."""
+    were, and their SHA-256.
+
+    Nothing of the connection is left then that could be sent again when the test has changed what becomes of packets."""
     seconds *= SLOWER
     data = os.urandom(size)
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -125,10 +130,12 @@ def transfer(source, sink, address, size=fewer(100_000), seconds=60, family=4):
         while part := connection.recv(1 << 16):
             digest.update(part)
             got += len(part)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         connection.close()
     except OSError as error:
         trouble.append(f"receiving after {got} bytes: {error}")
     thread.join(seconds)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
     sender.close()
     listener.close()
     if trouble:
