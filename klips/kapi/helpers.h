@@ -135,6 +135,8 @@ struct net_device *klips_skb_dev(const struct sk_buff *skb);
 int klips_skb_ll_reserve(const struct sk_buff *skb);
 void klips_skb_scrub_outbound(struct sk_buff *skb);
 bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside);
+bool klips_skb_is_nobodys(const struct sk_buff *skb);
+void klips_skb_count_nobodys(const struct sk_buff *skb);
 void klips_skb_take_early(struct sk_buff *skb);
 void klips_free_hook_later(struct nf_hook_ops *ops);
 bool klips_skb_rt_genid(const struct sk_buff *skb, u32 *genid);

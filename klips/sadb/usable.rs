@@ -320,7 +320,10 @@ impl UsableWriter {
             self.publish(&name);
             // Nobody is of age 0: this is after all who stand under the name.
             let end = (name, Reverse(0));
-            next = self.places.cursor_lower_bound(&end).map(|at| at.current().0 .0);
+            next = self
+                .places
+                .cursor_lower_bound(&end)
+                .map(|at| at.current().0 .0);
         }
     }
 

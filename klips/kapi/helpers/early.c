@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/audit.h>
 #include <linux/if_vlan.h>
+#include <linux/inetdevice.h>
 #include <linux/netfilter.h>
 #include <linux/rcupdate.h>
 #include <net/ip.h>
 #include <net/raw.h>
 #include <net/route.h>
+#include <net/xfrm.h>
 
 /* Nobody looks at packets at the hook with this slot, or @beside does alone. */
 static bool klips_hook_is_quiet(struct nf_hook_entries __rcu *const *slot, nf_hookfn *beside)
@@ -41,6 +44,30 @@ bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
 	return klips_hook_is_quiet(&net->nf.hooks_ipv4[NF_INET_PRE_ROUTING], beside) &&
 	       klips_hook_is_quiet(&net->nf.hooks_ipv4[NF_INET_LOCAL_IN], NULL) &&
 	       hlist_empty(&raw_v4_hashinfo.ht[raw_hashfunc(net, IPPROTO_ESP)]);
+}
+
+/*
+ * Whether such a packet, for which KLIPS has no SA, is sure to end in this host without a trace but the count of
+ * klips_skb_count_nobodys(). It is not if it may be routed elsewhere, XFRM may have an SA, or an audit is to hear of it.
+ */
+bool klips_skb_is_nobodys(const struct sk_buff *skb)
+{
+	struct net *net = dev_net_rcu(skb->dev);
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+
+	if (READ_ONCE(net->xfrm.state_num) || audit_enabled != AUDIT_OFF)
+		return false;
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+	if (net->ipv4.fib_has_custom_rules)
+		return false;
+#endif
+	return inet_addr_type_dev_table(net, skb->dev, iph->daddr) == RTN_LOCAL;
+}
+
+/* Counts it where XFRM does. */
+void klips_skb_count_nobodys(const struct sk_buff *skb)
+{
+	XFRM_INC_STATS(dev_net_rcu(skb->dev), LINUX_MIB_XFRMINNOSTATES);
 }
 
 /* What else IPv4 does to such a packet. */

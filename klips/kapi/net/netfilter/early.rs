@@ -62,6 +62,20 @@ impl<'a> Straight<'a> {
         unsafe { *self.skb.as_ref().data.cast::<[u8; 28]>() }
     }
 
+    /// Drops the packet, which KLIPS has no SA for, if the stack would do no more than drop it and count it; hands it back
+    /// if another host or XFRM may want it.
+    pub(crate) fn drop_if_nobodys(self) -> core::result::Result<(), Self> {
+        let skb = self.skb.as_ptr();
+        // SAFETY: By the type invariant.
+        if !unsafe { raw::klips_skb_is_nobodys(skb) } {
+            return Err(self);
+        }
+        // SAFETY: As above.
+        unsafe { raw::klips_skb_count_nobodys(skb) };
+        drop(self.take());
+        Ok(())
+    }
+
     /// The packet; the caller owns it now.
     pub(crate) fn take(self) -> Skb {
         // SAFETY: The buffer is live, and it is the caller's if the hook says that it is stolen. `callback` says so unless it
