@@ -3,7 +3,7 @@
 
 import dataclasses
 
-from driver.plan import (AGAINST, ALONE, BEST, EROUTES, OURS, PLAIN, REFERENCE, SIZES, TOGETHER, WIREGUARD,
+from driver.plan import (AGAINST, ALONE, BEST, EROUTES, OURS, PLAIN, REFERENCE, SIZES, STRANGERS, TOGETHER, WIREGUARD,
                          Window)
 
 
@@ -45,6 +45,19 @@ class Figures:
         """What the first gateway takes above plain forwarding, and what is left for the second one."""
         first = self.over(Window(method, "single", size, "encap"))
         return first, minus(self.over(Window(method, "single", size)), first)
+
+    def forwarding(self, method, kind, size):
+        """What a packet, and that of a stranger if there is one after it, takes the second gateway."""
+        sent_on, arrived = (self.per(Window(method, kind, size, variant)) for variant in ("forward", "encap"))
+        return minus(sent_on, arrived)
+
+    def stranger(self, method, kind, size):
+        """What a packet of a stranger takes the second gateway."""
+        return minus(self.forwarding(method, kind, size), self.forwarding(method, "single", size))
+
+    def share(self, method, kind, size):
+        """The part of its packets that the second gateway still forwards when as many strangers' arrive."""
+        return by(self.forwarding(method, "single", size), self.forwarding(method, kind, size))
 
     def tcp(self, method, variant=""):
         """Instructions for each byte of payload, all of them."""
@@ -133,6 +146,8 @@ def targets(figures):
         *(Target(f"two processors on one SA, {size} bytes, {text}: packets, by one processor's", 1.8,
                  figures.scaling(OURS, size, case, "insn"), figures.scaling(REFERENCE, size, case, "insn"), more=True)
           for size in SIZES for case, text in ((TOGETHER, "one way"), (AGAINST, "both ways"))),
+        *(Target(f"packets that are forwarded when as many {kind} ones come, 64 bytes: by those without", 0.8,
+                 figures.share(OURS, kind, 64), figures.share(REFERENCE, kind, 64), more=True) for kind in STRANGERS),
         Target("SA and eroute by PF_KEY a second, by XFRM's", 1, by(figures.setting_up("xfrm-sa", "xfrm-out"),
                                                                    figures.setting_up("klips-sa", "klips-eroute")), more=True),
     ]

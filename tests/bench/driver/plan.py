@@ -13,6 +13,8 @@ SIZES = (64, 1400)
 EROUTES = (1, 1000, 100_000)
 SAS, TUNNELS = 100_000, 10_000
 # Processors that are there, how many of them send, and whether one way or against each other.
+# What strangers send to a gateway: for no SA, with a wrong ICV, and once more.
+STRANGERS = ("unknown", "forged", "replayed")
 ALONE, HELPED, TOGETHER, AGAINST = ("1x1", "flood"), ("2x1", "flood"), ("2x2", "flood"), ("2x2", "cross")
 # What an eroute of KLIPS is to XFRM: the first kind is measured while it is added, at gwA.
 ENTRIES = {PLAIN: (), REFERENCE: ("xfrm-out", "xfrm-fwd"), OURS: ("klips-eroute",)}
@@ -23,7 +25,7 @@ TCP_KIB, QUICK_TCP_KIB = 8192, 4096
 @dataclasses.dataclass(frozen=True)
 class Window:
     """What is measured at once. The variant is "", "gro" (the gateways merge what comes by the wire), "encap" (packets
-    end before the second gateway has looked at them), a number of eroutes, processors and senders as in "2x1", or "shared", which
+    end before the second gateway has looked at them), "forward" (they end when it has sent them on), a number of eroutes, processors and senders as in "2x1", or "shared", which
     is "2x2" with a look at memory. Of the kind "load" the method is what is put into tables, the size how much of it."""
 
     method: str
@@ -89,13 +91,18 @@ def add_tcp(plan, method, kib, variants=("", "gro")):
             plan.line("feature wan gro off")
 
 
+def add_dropped(plan, where, those, count):
+    """Windows of packets that end where they arrive at a namespace."""
+    plan.line(f"drop_at {where}")
+    plan.measure(those, f"-x -n {count}")
+    plan.line(f"pass_at {where}")
+
+
 def add_half(plan, method, sizes, count):
     """The first gateway alone. Of WireGuard that would be the handshakes of a peer that nobody answers."""
     if method == WIREGUARD:
         return
-    plan.line("drop_at_gwb")
-    plan.measure(windows(method, ["single"], sizes, "encap"), f"-x -n {count}")
-    plan.line("pass_at_gwb")
+    add_dropped(plan, "gwB wan", windows(method, ["single"], sizes, "encap"), count)
 
 
 def add_eroutes(plan, method, first, last):
@@ -116,6 +123,16 @@ def add_scale(plan, count):
             add_eroutes(plan, method, first, last)
             flows = last if last > 1 else EROUTES[-1]
             plan.measure(windows(method, ["single", "spread"], SIZES[:1], str(last)), f"-f {flows} -n {count}")
+        plan.line("unmethod")
+
+
+def add_strangers(plan, count, methods=(REFERENCE, OURS)):
+    """Packets with one of a stranger after each. What it takes the second gateway is told from what the first one takes."""
+    for method in methods:
+        plan.line(f"method {method}")
+        plan.measure(windows(method, STRANGERS, SIZES), f"-n {count}")
+        for variant, where in (("encap", "gwB wan"), ("forward", "hostB lan")):
+            add_dropped(plan, where, windows(method, ("single", *STRANGERS), SIZES, variant), count)
         plan.line("unmethod")
 
 
@@ -149,6 +166,7 @@ def complete(methods=METHODS, count=512):
         add_tcp(plan, method, TCP_KIB)
         plan.line("unmethod")
     if methods == METHODS:
+        add_strangers(plan, count)
         plan.line("remove_klips")
         add_scale(plan, count)
         add_loads(plan)
@@ -160,6 +178,13 @@ def scale(methods=None, count=512):
     plan = Plan()
     add_scale(plan, count)
     add_loads(plan)
+    return plan
+
+
+def hostile(methods=(REFERENCE, OURS), count=512):
+    """What strangers send to the second gateway."""
+    plan = Plan()
+    add_strangers(plan, count, [method for method in methods if method != PLAIN])
     return plan
 
 

@@ -2,7 +2,7 @@
 """Tables of figures, in Markdown that reads well in a terminal."""
 
 from driver.figures import targets
-from driver.plan import AGAINST, BEST, ENTRIES, EROUTES, HELPED, PLAIN, SIZES, TOGETHER, WIREGUARD, Window
+from driver.plan import AGAINST, BEST, ENTRIES, EROUTES, HELPED, PLAIN, SIZES, STRANGERS, TOGETHER, WIREGUARD, Window
 
 
 def number(value, digits=0):
@@ -141,8 +141,22 @@ def parallel_table(figures):
                     rows)
 
 
+def stranger_table(figures):
+    """What strangers send to a gateway."""
+    rows = []
+    for method in figures.methods():
+        rows.append([f"{method}, its own"] + [cell for size in SIZES
+                                              for cell in (number(figures.forwarding(method, "single", size)), "-")])
+        for kind in STRANGERS:
+            rows.append([f"{method}, {kind}"] + [cell for size in SIZES
+                                                 for cell in (number(figures.stranger(method, kind, size)),
+                                                              number(figures.share(method, kind, size), 2))])
+    return markdown("Packets of strangers at the gateway that decapsulates, instructions each",
+                    ["", *(text for size in SIZES for text in (f"insn {size}", f"keeps {size}"))], rows)
+
+
 def all_tables(figures):
     """Every table that has something in it."""
     makers = (target_table, packet_table, memory_table, half_table, burst_table, tcp_table, scale_table,
-              load_table, parallel_table)
+              load_table, parallel_table, stranger_table)
     return "\n".join(table for table in (make(figures) for make in makers) if table)

@@ -98,14 +98,15 @@ feature() {
 	within gwB ethtool -K "$1" "$2" "$3"
 }
 
-# What arrives at the second gateway ends there, before IP looks at it.
-drop_at_gwb() {
-	within gwB tc qdisc add dev wan clsact
-	within gwB tc filter add dev wan ingress matchall action drop
+# drop_at NAMESPACE DEVICE: what arrives there ends, before IP looks at it.
+drop_at() {
+	within "$1" tc qdisc add dev "$2" clsact
+	within "$1" tc filter add dev "$2" ingress matchall action drop
 }
 
-pass_at_gwb() {
-	within gwB tc qdisc del dev wan clsact
+# pass_at NAMESPACE DEVICE: no more
+pass_at() {
+	within "$1" tc qdisc del dev "$2" clsact
 }
 
 # measure ARGUMENT...: windows, see traffic.c

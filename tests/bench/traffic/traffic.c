@@ -5,7 +5,8 @@
  *	traffic [-n PACKETS] [-f FLOWS] [-c CPUS] [-l LEVEL] [-x] NUMBER:KIND:SIZE...
  *
  * KIND is single, batch (sendmmsg), gso (UDP_SEGMENT), spread (over FLOWS destinations), flood or cross (CPUS processors
- * at a time, all one way or against each other), tcp (SIZE in KiB). -x: nothing arrives. One line for each window.
+ * at a time, all one way or against each other), tcp (SIZE in KiB); unknown, forged or replayed, each followed by a packet
+ * of a stranger, of that kind. -x: nothing arrives. One line for each window.
  */
 #define _GNU_SOURCE
 #include "traffic.h"
@@ -29,6 +30,8 @@ static void run(char *text, const struct options *options)
 		tcp_window(&window);
 	else if (!strcmp(kind, "flood") || !strcmp(kind, "cross"))
 		flood_window(&window, options);
+	else if (!strcmp(kind, "unknown") || !strcmp(kind, "forged") || !strcmp(kind, "replayed"))
+		hostile_window(&window, options);
 	else
 		udp_window(&window, options);
 }

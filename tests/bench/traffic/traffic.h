@@ -51,5 +51,6 @@ void pair_collect(const struct pair *pair, long count, struct tally *tally);
 void udp_window(const struct window *window, const struct options *options);
 void tcp_window(const struct window *window);
 void flood_window(const struct window *window, const struct options *options);
+void hostile_window(const struct window *window, const struct options *options);
 
 #endif /* TRAFFIC_H */
