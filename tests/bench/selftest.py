@@ -8,7 +8,7 @@ import unittest
 import xml.dom.minidom
 
 from driver import chart, figures, machine, profile, readings, report, tables
-from driver.plan import ALONE, OURS, PLAIN, REFERENCE, TOGETHER, Plan, Window, complete, parallel, quick
+from driver.plan import ALONE, OURS, PLAIN, REFERENCE, TOGETHER, Plan, Window, complete, hostile, parallel, quick
 
 
 def plan_of(*windows):
@@ -142,11 +142,23 @@ class Profiles(unittest.TestCase):
         self.assertEqual(of_window, {"first": (7, 1, 0.5), "second [klips]": (3, 0, 0.5)})
 
 
+class Strangers(unittest.TestCase):
+    """Packets that are not the tunnel's."""
+
+    def test_what_they_cost_and_what_they_leave(self):
+        those = [Window(OURS, kind, 64, variant) for kind in ("single", "forged") for variant in ("encap", "forward")]
+        told = figures.Figures(readings.read(*run_of(plan_of(*those), [100, 400, 150, 550])))
+        self.assertEqual((told.forwarding(OURS, "single", 64), told.forwarding(OURS, "forged", 64)), (30, 40))
+        self.assertEqual((told.stranger(OURS, "forged", 64), told.share(OURS, "forged", 64)), (10, 0.75))
+        self.assertIsNone(told.share(OURS, "unknown", 64))
+        self.assertIn("forged", tables.stranger_table(told))
+
+
 class Plans(unittest.TestCase):
     """Plans."""
 
     def test_every_window_has_its_number_in_the_job(self):
-        for plan in (quick(), complete(), parallel()):
+        for plan in (quick(), complete(), parallel(), hostile()):
             numbers = []
             for words in map(str.split, plan.lines):
                 if words[0] == "measure":

@@ -126,14 +126,14 @@ def add_scale(plan, count):
         plan.line("unmethod")
 
 
-def add_strangers(plan, count, methods=(REFERENCE, OURS)):
-    """Packets with one of a stranger after each. What it takes the second gateway is told from what the first one takes."""
-    for method in methods:
-        plan.line(f"method {method}")
-        plan.measure(windows(method, STRANGERS, SIZES), f"-n {count}")
-        for variant, where in (("encap", "gwB wan"), ("forward", "hostB lan")):
-            add_dropped(plan, where, windows(method, ("single", *STRANGERS), SIZES, variant), count)
-        plan.line("unmethod")
+def add_strangers(plan, method, count):
+    """Packets with one of a stranger after each. What that takes the second gateway is told from what the first one takes,
+    which `add_half` measures of packets without."""
+    if method not in (REFERENCE, OURS):
+        return
+    plan.measure(windows(method, STRANGERS, SIZES), f"-n {count}")
+    add_dropped(plan, "gwB wan", windows(method, STRANGERS, SIZES, "encap"), count)
+    add_dropped(plan, "hostB lan", windows(method, ("single", *STRANGERS), SIZES, "forward"), count)
 
 
 def add_loads(plan):
@@ -163,10 +163,10 @@ def complete(methods=METHODS, count=512):
         add_packets(plan, method, SIZES, count)
         add_bursts(plan, method, SIZES, count)
         add_half(plan, method, SIZES, count)
+        add_strangers(plan, method, count)
         add_tcp(plan, method, TCP_KIB)
         plan.line("unmethod")
     if methods == METHODS:
-        add_strangers(plan, count)
         plan.line("remove_klips")
         add_scale(plan, count)
         add_loads(plan)
@@ -184,7 +184,11 @@ def scale(methods=None, count=512):
 def hostile(methods=(REFERENCE, OURS), count=512):
     """What strangers send to the second gateway."""
     plan = Plan()
-    add_strangers(plan, count, [method for method in methods if method != PLAIN])
+    for method in methods:
+        plan.line(f"method {method}")
+        add_half(plan, method, SIZES, count)
+        add_strangers(plan, method, count)
+        plan.line("unmethod")
     return plan
 
 
