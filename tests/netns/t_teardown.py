@@ -6,10 +6,11 @@ import subprocess
 from klipstest import pfkey
 from klipstest.counters import Watch, device
 from klipstest.netns import Netns, run, stop
+from klipstest.packet import Sniffer
 from klipstest.suites import BY_NAME
-from klipstest.tap import case, check, contains, end, equal, fewer, until
+from klipstest.tap import SLOWER, case, check, contains, end, equal, fewer, until
 from klipstest.topology import HOST_A, HOST_B, Klips, Topology, Xfrm, sa_pair
-from klipstest.traffic import ping, transfer
+from klipstest.traffic import ping, reaches, transfer
 
 SUITE = BY_NAME["aes128-sha1-96"]
 
@@ -106,6 +107,34 @@ with case("other namespaces do not notice"):
     renew(ends)
     works(topology)
     transfer(topology.hostA, topology.hostB, HOST_B)
+
+with case("the physical device goes down under traffic, and comes up again: traffic flows without help"):
+    top = topology.gwA
+    with Load(topology):
+        watch = Watch(top)
+        top.ip("link set wan0 down")
+        # Its routes have gone with it.
+        until(lambda: {"tx_no_route", "tx_loop"} & set(watch.rose()), f"what cannot leave is counted: {watch.rose()}", 10)
+        contains(top.read("/proc/net/ipsec_tncfg"), "ipsec0 -> wan0", "the table")
+        top.ip("link set wan0 up")
+        until(lambda: reaches(topology.hostA, HOST_B), "packets flow", 10)
+
+with case("the physical device moves to another namespace under traffic, and back: nothing leaves meanwhile"):
+    elsewhere = Netns("elsewhere")
+    with Load(topology):
+        watch = Watch(top)
+        top.ip("link set wan0 netns elsewhere")
+        contains(top.read("/proc/net/ipsec_tncfg"), "ipsec0 -> NULL", "the table")
+        until(lambda: sum(watch.rose().values()) > 10, f"what cannot leave is counted: {watch.rose()}", 10)
+        elsewhere.ip("link set wan0 up")
+        sniffer = Sniffer(elsewhere, "wan0", outgoing=True)
+        equal(sniffer.all(0.5 * SLOWER), [], "what the device sends there")
+        sniffer.close()
+        elsewhere.ip(f"link set wan0 netns {top.name}")
+        top.ip("addr add 192.0.2.1/24 dev wan0", "link set wan0 up")
+        until(lambda: "ipsec0 -> wan0" in top.read("/proc/net/ipsec_tncfg"), "it is attached again", 10)
+        until(lambda: reaches(topology.hostA, HOST_B), "packets flow", 10)
+    elsewhere.delete()
 
 with case("the physical device is deleted under traffic"):
     with Load(topology):
