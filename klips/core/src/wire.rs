@@ -5,6 +5,7 @@
 //! No function here trusts a length that it read from the packet, and none can panic.
 
 pub mod ah;
+pub mod checksum;
 pub mod comp;
 pub mod ecn;
 pub mod esp;

@@ -8,7 +8,7 @@ use klips_core::wire::esp::{EspHeader, Trailer};
 use klips_core::wire::flow::classify;
 use klips_core::wire::{ipv4, ipv6};
 
-/// What [`ipv4::checksum`] does, the long way round: word by word with the carry added at once.
+/// What `klips_core::wire::checksum::of` does, the long way round: word by word with the carry added at once.
 pub fn slow_checksum(data: &[u8]) -> u16 {
     let mut sum: u32 = 0;
     for pair in data.chunks(2) {

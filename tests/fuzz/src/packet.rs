@@ -7,7 +7,7 @@ use klips_core::spd;
 use klips_core::wire::esp::{pad_len, write_trailer, EspHeader, Trailer};
 use klips_core::wire::flow::{classify, classify_head};
 use klips_core::wire::ip::{self, IpView, Walk};
-use klips_core::wire::{ecn, ipv4, ipv6, plain, udp};
+use klips_core::wire::{checksum, ecn, ipv4, ipv6, plain, udp};
 use klips_core_tests::packets::{holds, slow_checksum};
 
 /// The bytes are a packet.
@@ -23,7 +23,7 @@ pub fn run(packet: &[u8]) {
     walks_agree(packet);
     edits(packet);
     esp(packet);
-    assert_eq!(ipv4::checksum(packet), slow_checksum(packet));
+    assert_eq!(checksum::of(packet), slow_checksum(packet));
     if let [outer, inner, ..] = *packet {
         let left = ecn::leave_tunnel(outer, inner);
         assert!(left.is_none_or(|tos| tos & 0xfc == inner & 0xfc));
@@ -83,7 +83,7 @@ fn rewritten(packet: &[u8], view: &IpView, walk: Walk) {
         (view.src, view.dst, view.total_len)
     );
     if view.src.is_ipv4() {
-        assert_eq!(ipv4::checksum(&changed[..view.header_len]), 0);
+        assert_eq!(checksum::of(&changed[..view.header_len]), 0);
     }
     let before = changed.clone();
     assert!(view.rewrite(&mut changed, 51, view.header_len - 1).is_err());
@@ -123,7 +123,7 @@ fn edits(packet: &[u8]) {
         let mut wanted = view;
         wanted.tos = 0xb8;
         assert_eq!(again, wanted);
-        assert_eq!(ipv4::checksum(&changed[..view.header_len]), 0);
+        assert_eq!(checksum::of(&changed[..view.header_len]), 0);
     }
     if let Ok(view) = ipv6::parse(packet) {
         ipv6::set_class(&mut changed, 0xb8).expect("a header");
@@ -138,7 +138,7 @@ fn edits(packet: &[u8]) {
         let payload = view.payload(packet);
         let mut datagram = payload.to_vec();
         if udp::set_checksum_v6(view.src, view.dst, &mut datagram).is_ok() {
-            let sum = ipv4::checksum_v6(view.src, view.dst, udp::UDP, &datagram);
+            let sum = checksum::of_ipv6(view.src, view.dst, udp::UDP, &datagram);
             assert!(matches!(sum, 0 | 0xffff), "{sum:x}");
         }
         let _ = udp::ports(view.proto, payload);

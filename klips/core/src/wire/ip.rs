@@ -214,6 +214,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::checksum;
 
     fn v6(next: u8, payload: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x60, 0, 0, 0, 0, payload.len() as u8, next, 64];
@@ -236,7 +237,7 @@ mod tests {
         );
         view.rewrite(&mut packet, 50, 40).unwrap();
         assert_eq!((packet[9], &packet[2..4]), (50, &[0, 40][..]));
-        assert_eq!(ipv4::checksum(&packet[..24]), 0);
+        assert_eq!(checksum::of(&packet[..24]), 0);
         assert_eq!(view.rewrite(&mut packet, 50, 23), Err(WireError::BadLength));
         assert_eq!(
             view.rewrite(&mut packet, 50, 65536),

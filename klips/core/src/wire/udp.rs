@@ -2,7 +2,7 @@
 
 //! The ports that begin a TCP or UDP header, and the UDP header, RFC 768.
 
-use super::{ipv4::checksum_v6, WireError};
+use super::{checksum, WireError};
 use core::net::Ipv6Addr;
 use zerocopy::network_endian::U16;
 use zerocopy::{FromBytes, IntoBytes};
@@ -57,7 +57,7 @@ impl Encap {
 pub fn set_checksum_v6(src: Ipv6Addr, dst: Ipv6Addr, datagram: &mut [u8]) -> Result<(), WireError> {
     let (header, _) = Header::mut_from_prefix(datagram).map_err(|_| WireError::Truncated)?;
     header.check = U16::ZERO;
-    let check = match checksum_v6(src, dst, UDP, datagram) {
+    let check = match checksum::of_ipv6(src, dst, UDP, datagram) {
         // Zero means that there is none; its complement is as right.
         0 => u16::MAX,
         check => check,
