@@ -84,7 +84,7 @@ class Fuzzer:
         self._mangler = Mangler(rng, [data for _, steps in programs for data in steps])
         self._seeds = [[(rng.choice(ROLES[dialect]), data) for data in steps] for dialect, steps in programs]
         self._sockets, self._curious, self._program = {}, set(), []
-        self._watchdog = Watchdog()
+        self._watchdog, self._before = Watchdog(), None
         # Sound from beginning to end; they hear what everybody hears.
         self.keepers = {"klips": PfKey(ns), "linux": Speaker(ns)}
         with ns:
@@ -192,6 +192,8 @@ class Fuzzer:
         """Writes a sequence."""
         self._program = []
         self._renew()
+        if alone:
+            self._before = self._tables()
         for role, data in steps:
             self._program.append((role, data))
             if self._rng.random() < 0.01:
@@ -205,10 +207,6 @@ class Fuzzer:
     def _step(self, role, data, alone):
         """Writes one request, reads what comes, and judges it."""
         sock, rng = self._sockets[role], self._rng
-        compare = alone and rng.random() < 0.2
-        if compare:
-            self.listen()
-            before = self._tables()
         if not role.startswith("deaf"):
             # What others were answered must not be taken for the answer.
             self._judge_heard(role, self._read(sock))
@@ -224,11 +222,15 @@ class Fuzzer:
         self._watchdog.since = None
         self._count(time.monotonic() - began, data)
         self._judge(role, data, status, got, partly)
-        if compare and role not in self._curious and self._refused(data, status, got):
-            self.refusals += 1
-            after = self._tables()
-            if after != before and not self.listen():
-                raise Failure(f"refused, and yet changed:\n{before}\n{after}\n{self.said()}")
+        if alone:
+            self._compare(role not in self._curious and self._refused(data, status, got))
+
+    def _compare(self, refused):
+        """What was refused has changed nothing."""
+        before, self._before = self._before, self._tables()
+        self.refusals += refused
+        if refused and before != self._before and not self.listen():
+            raise Failure(f"refused, and yet changed:\n{before}\n{self._before}\n{self.said()}")
 
     def _count(self, took, data):
         self.executions += 1
@@ -269,8 +271,8 @@ class Fuzzer:
         return bool(status or (answer and answer[2]))
 
     def _tables(self):
-        with self._ns:
-            return self._listings.read(_plain), sorted(name for _, name in socket.if_nameindex())
+        """All that there is to be seen of SAs, eroutes and devices."""
+        return self._listings.read(_plain)
 
     def _option(self, data):
         """The policy of a socket, good or bad."""
