@@ -289,15 +289,16 @@ pub(super) fn update(context: &mut Context<'_>, params: &SaParams<'_>, buf: &mut
         .sadb
         .get(&params.said)
         .ok_or(Errno::Enoent)?;
+    if old.is_linux() {
+        // What it is besides cannot be said here.
+        return Err(Errno::Einval);
+    }
     let sa = if params.changes_ports_only() {
         old.set_nat_ports(
             params.nat_t.sport.unwrap_or(0),
             params.nat_t.dport.unwrap_or(0),
         );
         old
-    } else if old.is_linux() {
-        // What it is besides cannot be said here.
-        return Err(Errno::Einval);
     } else {
         let mut blueprint = blueprint(context, params)?;
         if params.saref.is_none() {

@@ -183,6 +183,9 @@ with case("SAs of each dialect are told of in the other, by its own form"):
 with case("an SA is changed in the dialect that it was made in; anybody may read and delete it"):
     client.request(add(0x4000, kind=UPDATE, seq=28), errno.EINVAL)
     equal(klips.write(pfkey.add(ESP, PEER, 0x3006, ME, HASH_KEY, CIPHER_KEY, auth=SHA1, encrypt=AES, kind=UPDATE)), errno.EINVAL, "errno of UPDATE")
+    ports = pfkey.add(ESP, PEER, 0x3006, ME, HASH_KEY, CIPHER_KEY, auth=SHA1, encrypt=AES, kind=UPDATE,
+                      more=pfkey.natt(4500, 4501)[1:])
+    equal(klips.write(ports), errno.EINVAL, "errno of UPDATE of the ports alone")
     got = client.request(named(GET, 0x4000, seq=29))
     check(KEY_AUTH not in got.exts and KEY_ENCRYPT not in got.exts, "there are keys of KLIPS")
     klips.drain()
