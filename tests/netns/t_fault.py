@@ -11,18 +11,14 @@ import os
 import re
 import socket
 import struct
-import sys
 
 from klipstest import fault, pfkey
 from klipstest.netns import Netns
 from klipstest.pfkey import AH, COMP, ESP, IPIP, PfKey, add, addflow, delflow, flow, group
 from klipstest.suites import AH_SUITES, BY_NAME
-from klipstest.tap import case, check, end, equal, note
+from klipstest.tap import case, end, note
 
-if not fault.available():
-    note("skipped: this kernel cannot fail allocations")
-    end()
-    sys.exit(0)
+fault.require()
 
 US, PEER = "10.9.0.1", "10.9.0.2"
 NET = flow("10.1.0.0", "255.255.0.0", "10.2.0.0", "255.255.0.0")
@@ -47,30 +43,8 @@ def tables():
     return listings.read(plain), sorted(name for _, name in socket.if_nameindex())
 
 
-key = PfKey()
-
-
-def ask(data):
-    """The errno of a request: that of write, or of the answer. An answer that was lost says nothing: 0."""
-    key.drain()
-    result = key.write(data)
-    if result == 0:
-        mine = [got.errno for got in key.drain() if got.kind == data[1]]
-        result = mine[0] if mine else 0
-    return result
-
-
-def asks(data):
-    """A request that can be made again and again."""
-    return lambda: ask(data)
-
-
-def sure(*requests):
-    """Requests that are made without faults, and done."""
-    def make():
-        for data in requests:
-            equal(ask(data), 0, f"errno of request {data[1]}")
-    return make
+requests = fault.Requests(PfKey(), tables)
+asks, sure, swept = requests.asks, requests.sure, requests.swept
 
 
 def delete(satype, spi, dst=PEER):
@@ -82,14 +56,6 @@ def esp(suite, spi=0x1000, **words):
     """ADD or UPDATE of an ESP SA."""
     enc, auth = suite.keys()
     return add(ESP, PEER, spi, src=US, enc_key=enc, auth_key=auth, encrypt=suite.enc_id, auth=suite.auth_id, replay=64, **words)
-
-
-def swept(what, operate, undo=lambda: None, refusals=(errno.ENOMEM,), least=1):
-    """Fails the allocations of a request one at a time, and says how it went."""
-    sweep = fault.Sweep(tables, undo, refusals)
-    count = sweep.run(operate)
-    note(f"{what}: {count} allocations failed, {dict(sweep.outcomes)}")
-    check(count >= least, f"{what}: {count} allocations, at least {least} were expected")
 
 
 AES = BY_NAME["aes128-sha1-96"]
@@ -192,7 +158,7 @@ with case("tables that grow"):
 
     def grow():
         for one in many:
-            result = ask(addflow(one, PEER, 0x1000, ESP))
+            result = requests.ask(addflow(one, PEER, 0x1000, ESP))
             if result:
                 # Each of them is whole, or not there; what came before stays.
                 sure(pfkey.clear_flows())()

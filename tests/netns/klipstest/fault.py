@@ -9,9 +9,10 @@ import collections
 import contextlib
 import errno
 import os
+import sys
 
 from .netns import read, write
-from .tap import Failure, check, equal
+from .tap import Failure, check, end, equal, note
 
 # Where the knobs of each kind of allocation are, and beneath what none is failed: the kernel's own accounting, by which it
 # tells on leaks and on what is used after it was freed, gets along without memory.
@@ -27,13 +28,34 @@ def available():
     return all(os.path.exists(path + "/require-start") for path in KNOBS) and os.path.exists("/proc/thread-self/fail-nth")
 
 
-def module_text(name="klips"):
-    """Where the code of a module is: from, to."""
+def require():
+    """Ends the test, with a note that says why, on a kernel that cannot fail allocations."""
+    if not available():
+        note("skipped: this kernel cannot fail allocations")
+        end()
+        sys.exit(0)
+
+
+def _functions(module):
+    """The functions of a module: place, name."""
     with open("/proc/kallsyms", encoding="ascii") as file:
-        rows = (line.split() for line in file if line.endswith(f"[{name}]\n"))
-        places = [int(row[0], 16) for row in rows if row[1] in "tT"]
+        rows = [line.split() for line in file if line.endswith(f"[{module}]\n")]
+    return sorted((int(place, 16), name) for place, kind, name, _ in rows if kind in "tT")
+
+
+def module_text(module="klips"):
+    """Where the code of a module is: from, to."""
+    places = [place for place, _ in _functions(module)]
     # Up to the end of the page: the next module begins there.
-    return min(places), (max(places) | 4095) + 1
+    return places[0], (places[-1] | 4095) + 1
+
+
+def method_text(*words, module="klips"):
+    """Where the one function of a module is whose mangled name has these words: from, to."""
+    functions = _functions(module)
+    found = [place for place, name in functions if all(word in name for word in words) and not name.startswith("__")]
+    equal(len(found), 1, f"functions with {words} in their names")
+    return found[0], next((place for place, _ in functions if place > found[0]), (found[0] | 4095) + 1)
 
 
 def function_text(name):
@@ -64,6 +86,20 @@ def set_up(text):
     for path, spared in KNOBS.items():
         for name, place in zip(("reject-start", "reject-end"), function_text(spared)):
             write(f"{path}/{name}", hex(place))
+
+
+@contextlib.contextmanager
+def always(times):
+    """All allocations of the kernel's small memory that count fail in the block, in all tasks, but no more than `times`. The
+    value says how many may fail still."""
+    path = next(iter(KNOBS))
+    write(f"{path}/times", str(times))
+    write(f"{path}/probability", "100")
+    try:
+        yield lambda: int(read(f"{path}/times"))
+    finally:
+        write(f"{path}/probability", "0")
+        write(f"{path}/times", str(PLENTY))
 
 
 def faults():
@@ -109,6 +145,12 @@ class Nth:
         finally:
             fault.left = int(os.pread(self._fd, 32, 0))
             os.pwrite(self._fd, b"0", 0)
+
+    def count(self, operate):
+        """How many allocations `operate` makes; none fails."""
+        with self.fails(PLENTY) as fault:
+            operate()
+        return PLENTY - fault.left
 
     def close(self):
         """Closes the file."""
@@ -165,3 +207,37 @@ class Sweep:
         self.undo()
         equal(self.state(), before, "what there is when that is undone")
         return done
+
+
+class Requests:
+    """A socket whose requests fail for want of memory; `tables` tells what there is to be seen of what they change."""
+
+    def __init__(self, key, tables):
+        self.key, self.tables = key, tables
+
+    def ask(self, data):
+        """The errno of a request: that of write, or of the answer. An answer that was lost says nothing: 0."""
+        self.key.drain()
+        result = self.key.write(data)
+        if result == 0:
+            mine = [got.errno for got in self.key.drain() if got.kind == data[1]]
+            result = mine[0] if mine else 0
+        return result
+
+    def asks(self, data):
+        """A request that can be made again and again."""
+        return lambda: self.ask(data)
+
+    def sure(self, *requests):
+        """Requests that are made without faults, and done."""
+        def make():
+            for data in requests:
+                equal(self.ask(data), 0, f"errno of request {data[1]}")
+        return make
+
+    def swept(self, what, operate, undo=lambda: None, refusals=(errno.ENOMEM,), least=1):
+        """Fails the allocations of a request one at a time, and says how it went."""
+        sweep = Sweep(self.tables, undo, refusals)
+        count = sweep.run(operate)
+        note(f"{what}: {count} allocations failed, {dict(sweep.outcomes)}")
+        check(count >= least, f"{what}: {count} allocations, at least {least} were expected")
