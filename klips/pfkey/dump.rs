@@ -129,7 +129,8 @@ impl Dump {
         }
     }
 
-    /// Queues what fits. `true`: that was all.
+    /// Queues what fits. `true`: that was all. A message that cannot be queued is an error: nobody is to take what is left
+    /// for all.
     fn pump(&mut self, control: &Control, sock: &Socket<PfKey>, buf: &mut [u8]) -> Result<bool> {
         while sock.thirds_full() < FULL {
             let seq = self.seq.wrapping_add(1);
@@ -141,7 +142,7 @@ impl Dump {
                 if let Some(seq) = last.0.get_mut(SEQ_AT) {
                     seq.fill(0);
                 }
-                let _ = sock.queue(&last.0);
+                sock.queue(&last.0)?;
                 return Ok(true);
             };
             let message = buf.get_mut(..len).unwrap_or(&mut []);
@@ -150,7 +151,7 @@ impl Dump {
             let held = held?;
             let ready = mem::replace(&mut self.held, held);
             if self.seq != 0 {
-                let _ = sock.queue(&ready.0);
+                sock.queue(&ready.0)?;
             }
             self.seq = seq;
         }

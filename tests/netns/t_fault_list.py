@@ -141,7 +141,7 @@ fill()
 
 with case("files under /proc/net, while they are opened and read"):
     count = 0
-    for place in ("vfs_open", "vfs_read"):
+    for place in ("proc_reg_open", "proc_reg_read_iter"):
         fault.set_up(fault.function_text(place))
         for name in FILES:
             count += swept(f"{place} of {name}", File(name), (errno.ENOMEM, errno.ENFILE))
@@ -150,8 +150,8 @@ with case("files under /proc/net, while they are opened and read"):
 with case("the algorithms, under /proc/net"):
     # What is searched for in vain is searched for each time.
     File("pf_key_supported").read()
-    fault.set_up(fault.function_text("vfs_read"))
-    swept("vfs_read of pf_key_supported", File("pf_key_supported"), rounds=ROUNDS)
+    fault.set_up(fault.function_text("proc_reg_read_iter"))
+    swept("pf_key_supported", File("pf_key_supported"), rounds=ROUNDS)
 
 fault.set_up(fault.module_text())
 

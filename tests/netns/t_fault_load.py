@@ -21,7 +21,8 @@ fault.require()
 FINIT_MODULE, DELETE_MODULE = 313, 176
 # About so many allocations of each kind of beginning fail: each takes a second or more.
 ROUNDS = 40
-REFUSALS = errno.ENOMEM, errno.ENOBUFS
+# The kernel says EINVAL when it has no memory for the name of a device.
+REFUSALS = errno.ENOMEM, errno.ENOBUFS, errno.EINVAL
 
 libc = ctypes.CDLL(None, use_errno=True)
 home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -9,6 +9,8 @@ skipped.
 import collections
 import contextlib
 import itertools
+import os
+import socket
 import struct
 import time
 
@@ -16,15 +18,19 @@ from klipstest import fault, pfkey
 from klipstest.counters import Watch, device
 from klipstest.netns import Netns
 from klipstest.packet import ipv4, udp
-from klipstest.pfkey import ESP, IPIP, PfKey, add, addflow, flow, group
-from klipstest.suites import BY_NAME
-from klipstest.tap import after, case, check, end, equal, note
+from klipstest.pfkey import AH, COMP, ESP, IPIP, PfKey, add, addflow, flow, group
+from klipstest.suites import AH_SUITES, BY_NAME
+from klipstest.tap import after, case, check, end, equal, note, until
 from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B
 from klipstest.tun import Tun
 
 fault.require()
 
 TO_B = flow("10.1.0.0", "255.255.255.0", "10.2.0.0", "255.255.255.0")
+BETWEEN = flow(A, "255.255.255.255", B, "255.255.255.255")
+A6, B6, HOST_A6, HOST_B6 = "2001:db8::1", "2001:db8::2", "2001:db8:1::2", "2001:db8:2::2"
+TO_B6 = flow("2001:db8:1::", "ffff:ffff:ffff::", "2001:db8:2::", "ffff:ffff:ffff::")
+PORT, UDP_ENCAP, ESPINUDP = 4500, 100, 2
 
 
 class Gateway:
@@ -55,25 +61,49 @@ fault.set_up(fault.module_text())
 numbers = itertools.count(1)
 
 
-def esp(suite, spi=0x1001, **words):
-    """ADD of the ESP SA from A to B, for both ends."""
+def esp(suite, **words):
+    """What makes an ESP SA, the same for both ends."""
     enc, auth = suite.keys()
-    return add(ESP, B, spi, src=A, enc_key=enc, auth_key=auth, encrypt=suite.enc_id, auth=suite.auth_id, replay=64, **words)
+    return ESP, {"enc_key": enc, "auth_key": auth, "encrypt": suite.enc_id, "auth": suite.auth_id, "replay": 64, **words}
 
 
-def install(suite):
-    """A tunnel from A to B with new keys, at both ends."""
-    sas = [add(IPIP, B, 0x1000, src=A), esp(suite), group((IPIP, B, 0x1000), (ESP, B, 0x1001))]
+def ah(suite):
+    """What makes an AH SA."""
+    return AH, {"auth_key": os.urandom(suite.auth_len), "auth": suite.auth_id, "replay": 64}
+
+
+DEFLATE = COMP, {"encrypt": 2}
+
+
+def install(*members, ends=(A, B), policy=TO_B, tunnel=True):
+    """A bundle from A to B with new SAs, at both ends; the member of `members` that is the innermost comes first."""
+    src, dst = ends
+    members = ((IPIP, {}), *members) if tunnel else members
+    names = [(satype, dst, 0x1000 + n) for n, (satype, _) in enumerate(members)]
+    sas = [add(satype, dst, spi, src=src, **words) for (_, _, spi), (satype, words) in zip(names, members)]
     for gate in gates:
         gate.clear()
-        gate.ask(*sas)
-    b.ask(addflow(TO_B, B, 0x1000, IPIP, pfkey.INFLOW))
-    a.ask(addflow(TO_B, B, 0x1000, IPIP))
+        gate.ask(*sas, *(group(*pair) for pair in itertools.pairwise(names)))
+    if tunnel:
+        b.ask(addflow(policy, dst, 0x1000, IPIP, pfkey.INFLOW))
+    a.ask(addflow(policy, dst, 0x1000, names[0][0]))
 
 
 def datagram(size=100, src=HOST_A, dst=HOST_B):
     """A packet of a host, unlike all before."""
     return ipv4(src, dst, 17, udp(7, 9, struct.pack("!I", next(numbers)) + bytes(size)), ident=next(numbers) & 0xffff)
+
+
+def datagram6(size=100):
+    """The same over IPv6, of a protocol that nobody knows."""
+    payload = struct.pack("!I", next(numbers)) + bytes(size)
+    return (struct.pack("!IHBB", 6 << 28, len(payload), 253, 64) + socket.inet_pton(socket.AF_INET6, HOST_A6)
+            + socket.inet_pton(socket.AF_INET6, HOST_B6) + payload)
+
+
+def protected(packet):
+    """Whether a packet on the wire is one of ours: AH, ESP, IPComp, or ESP in UDP."""
+    return packet[9 if packet[0] >> 4 == 4 else 6] in (17, 50, 51, 108)
 
 
 def soon(read, want, seconds=0.3):
@@ -128,53 +158,143 @@ def passed_through(rose):
     return rose.get("rx_packets") == 1 and not rose.get("rx_dropped") or rose.get("tx_packets") == 1
 
 
-def outward(what, size=100, least=0, count=1):
+def outward(what, size=100, least=0, count=1, make=datagram, send=a.lan.write):
     """From host A to the wire, in `count` packets."""
     def prepare():
         a.wan.read()
-        return datagram(size)
+        return make(size)
 
     def arrives(_, faulted):
         deadline, got = after(0.15 if faulted else 2), []
         while len(got) < count and time.monotonic() < deadline:
-            got += a.wan.read()
+            got += filter(protected, a.wan.read())
         return len(got) >= count
 
-    Path(what + ", out", a.ns, prepare, a.lan.write, arrives).sweep(least)
+    Path(what + ", out", a.ns, prepare, send, arrives).sweep(least)
 
 
-def sealed(packet):
+def sealed(packet, send):
     """What gateway A makes of a packet."""
     a.wan.read()
-    a.lan.write(packet)
-    got = soon(a.wan.read, lambda _: True, 2)
+    send(packet)
+    got = [one for one in soon(a.wan.read, protected, 2) if protected(one)]
     check(got, "gateway A sent nothing")
     return got
 
 
-def inward(what, size=100, least=0):
+def inward(what, size=100, least=0, make=datagram, send=a.lan.write, read=b.lan.read):
     """From the wire to host B; what gateway A makes of the packet is ready before the fault."""
     def prepare():
-        b.lan.read()
-        packet = datagram(size)
-        return packet, sealed(packet)
+        read()
+        packet = make(size)
+        return packet, sealed(packet, send)
 
-    def send(token):
+    def deliver(token):
         for outer in token[1]:
             b.wan.write(outer)
 
     def arrives(token, faulted):
         def same(got):
-            return got[20:] == token[0][20:]
-        return any(map(same, soon(b.lan.read, same, 0.15 if faulted else 2)))
+            # But for the TTL and the checksum of that.
+            return got[12:] == token[0][12:]
+        return any(map(same, soon(read, same, 0.15 if faulted else 2)))
 
-    Path(what + ", in", b.ns, prepare, send, arrives).sweep(least)
+    Path(what + ", in", b.ns, prepare, deliver, arrives).sweep(least)
 
 
 for name in ("aes128-sha1-96", "aes128-gcm", "aes128-ctr-sha2-384-192", "chacha20-poly1305", "aes128-ccm-8"):
     with case(f"a tunnel with ESP, {name}"):
-        install(BY_NAME[name])
+        install(esp(BY_NAME[name]))
         outward(name)
         inward(name)
+
+AES, SHA2 = BY_NAME["aes128-sha1-96"], next(suite for suite in AH_SUITES if suite.name == "hmac-sha2-256-128")
+
+for what, bundle in (("AH", (ah(SHA2),)), ("IPComp and ESP", (DEFLATE, esp(AES))), ("IPComp, ESP and AH", (DEFLATE, esp(AES), ah(SHA2)))):
+    with case(f"a tunnel with {what}"):
+        install(*bundle)
+        outward(what, 800)
+        inward(what, 800)
+
+with case("a tunnel with ESP in UDP"):
+    with b.ns:
+        port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    port.bind((B, PORT))
+    port.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, ESPINUDP)
+    install(esp(AES, more=pfkey.natt(PORT, PORT)))
+    outward("ESP in UDP")
+    inward("ESP in UDP")
+    port.close()
+
+
+class Talk:
+    """A socket of each gateway, and datagrams from one to the other."""
+
+    def __init__(self):
+        self.ends = []
+        for gate, address in zip(gates, (A, B)):
+            with gate.ns:
+                self.ends.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+            self.ends[-1].bind((address, 9))
+
+    @staticmethod
+    def make(size):
+        """What is said: unlike all before."""
+        return struct.pack("!12xI", next(numbers)) + bytes(size)
+
+    def send(self, data):
+        """Says it, or is told that this cannot be."""
+        with contextlib.suppress(OSError):
+            self.ends[0].sendto(data, (B, 9))
+
+    def read(self):
+        """What has been heard."""
+        heard = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(self.ends[1].recv(65536))
+        return heard
+
+    def close(self):
+        """Ends it."""
+        for sock in self.ends:
+            sock.close()
+
+
+for what, bundle in (("ESP", (esp(AES),)), ("AH", (ah(SHA2),)), ("IPComp and ESP", (DEFLATE, esp(AES)))):
+    with case(f"between the gateways without a tunnel, {what}"):
+        talk = Talk()
+        install(*bundle, policy=BETWEEN, tunnel=False)
+        a.ns.ip(f"route add {B}/32 dev ipsec0 src {A}")
+        outward(f"transport, {what}", 400, make=talk.make, send=talk.send)
+        inward(f"transport, {what}", 400, make=talk.make, send=talk.send, read=talk.read)
+        a.ns.ip(f"route del {B}/32 dev ipsec0")
+        talk.close()
+
+
+def turn_to_ipv6():
+    """Gives both gateways addresses and routes of IPv6, and waits until they have said hello to everybody."""
+    for gate, address, mine, theirs in ((a, A6, "2001:db8:1::/48", "2001:db8:2::/48"), (b, B6, "2001:db8:2::/48", "2001:db8:1::/48")):
+        gate.ns.sysctl("net.ipv6.conf.all.forwarding", 1)
+        for name in ("lan0", "wan0", "ipsec0"):
+            gate.ns.sysctl(f"net.ipv6.conf.{name}.addr_gen_mode", 1)
+            gate.ns.sysctl(f"net.ipv6.conf.{name}.disable_ipv6", 0)
+        gate.ns.ip(f"addr add {address}/64 dev wan0 nodad", f"route add {mine} dev lan0", f"route add {theirs} dev ipsec0")
+    until(lambda: all(is_quiet(gate.ns, 2) for gate in gates), "the gateways are quiet")
+
+
+def is_quiet(ns, seconds):
+    """Whether a gateway discards nothing of its own for a while."""
+    watch, over = Watch(ns), time.monotonic() + seconds
+    while time.monotonic() < over and not watch.rose():
+        time.sleep(0.1)
+    return not watch.rose()
+
+
+with case("a tunnel over IPv6 with ESP"):
+    turn_to_ipv6()
+    install(esp(AES), ends=(A6, B6), policy=TO_B6)
+    outward("IPv6", make=datagram6)
+    inward("IPv6", make=datagram6)
 
 end()

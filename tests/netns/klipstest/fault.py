@@ -79,6 +79,7 @@ def _knob(name, value):
 
 def set_up(text):
     """Lets allocations beneath the code `text` count from now on, those of all kinds."""
+    check(text[0] < text[1], "there is no such code")
     for name, value in (("probability", 0), ("verbose", 0), ("task-filter", "N"), ("ignore-gfp-wait", "N"),
                         ("ignore-gfp-highmem", "N"), ("min-order", 0), ("stacktrace-depth", 32), ("times", PLENTY),
                         ("require-start", hex(text[0])), ("require-end", hex(text[1]))):
