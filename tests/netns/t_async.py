@@ -11,7 +11,7 @@ from klipstest.packet import Sniffer, Wire
 from klipstest.suites import BY_NAME
 from klipstest.tap import case, check, end, equal, until
 from klipstest.topology import A, B, HOST_A, HOST_B, Klips, Sa, Topology, sa_pair
-from klipstest.traffic import Pinger, ping, transfer
+from klipstest.traffic import Pinger, no_ping, ping, transfer
 
 NAMES = ("aes128-gcm", "aes128-sha1-96", "chacha20-poly1305")
 GCM = BY_NAME["aes128-gcm"]
@@ -116,6 +116,16 @@ with case("ESP within ESP within one group"):
                        "--said", f"tun{inward.tun:#x}@{inward.dst}")
         gateway.ns.run("ipsec", "eroute", "--add", "--eraf", "inet", "--src", gateway.mine, "--dst", gateway.theirs,
                        "--said", f"tun{out.tun:#x}@{out.dst}")
+    traffic()
+
+with case("what a cipher refuses altogether is counted, each packet once, and later ones go through"):
+    install(GCM)
+    for direction, gateway, reason in (("pencrypt", ends[0], "tx_crypto_failed"), ("pdecrypt", ends[1], "rx_decrypt_failed")):
+        watch = Watch(gateway.ns)
+        with pcrypt.without_processors(direction):
+            for _ in range(3):
+                no_ping(topology.hostA, HOST_B)
+        equal(watch.rose(), {reason: 3}, "discarded packets")
     traffic()
 
 with case("what is replayed or changed is counted as ever, each once"):

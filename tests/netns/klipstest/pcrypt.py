@@ -33,3 +33,16 @@ def users(driver):
         if fields.get("name") == driver and fields.get("driver", "").startswith("pcrypt("):
             return int(fields["refcnt"]) - 1
     return 0
+
+
+@contextlib.contextmanager
+def without_processors(direction):
+    """In the block `pencrypt` or `pdecrypt` has no processor to work on, and refuses all that it is given: EINVAL. It never says
+    that it is busy: what its queue has no room for it does at once."""
+    path = f"/sys/kernel/pcrypt/{direction}/parallel_cpumask"
+    before = read(path)
+    write(path, "0")
+    try:
+        yield
+    finally:
+        write(path, before)
