@@ -133,7 +133,7 @@ fill()
 
 with case("files under /proc/net, while they are opened and read"):
     count = 0
-    for place in ("proc_reg_open", "proc_reg_read_iter"):
+    for place in ("proc_reg_open", "proc_reg_read"):
         fault.set_up(fault.function_text(place))
         for name in FILES:
             count += swept(f"{place} of {name}", File(name), (errno.ENOMEM, errno.ENFILE))

@@ -21,6 +21,8 @@ fault.require()
 FINIT_MODULE, DELETE_MODULE = 313, 176
 # About so many allocations of each kind of beginning fail: each takes a second or more.
 ROUNDS = 40
+# Which of them.
+SEED = int(os.environ.get("SEED") or os.getpid())
 # The kernel says EINVAL when it has no memory for the name of a device.
 REFUSALS = errno.ENOMEM, errno.ENOBUFS, errno.EINVAL
 
@@ -82,7 +84,8 @@ def everything():
 def alone():
     """The module is out, and is not loaded by asking for it."""
     before = read("/proc/sys/kernel/modprobe")
-    run("modprobe", "-r", "klips")
+    # What it stands on stays.
+    run("rmmod", "klips")
     write("/proc/sys/kernel/modprobe", "\n")
     try:
         yield
@@ -98,8 +101,9 @@ def sampled(what, sweep, operate, rounds=ROUNDS):
         total = nth.count(operate)
     sweep.undo()
     step = max(total // rounds, 1)
-    failed = sweep.run(operate, first=1 + os.getpid() % step, step=step)
-    note(f"{what}: {failed} of {total} allocations failed, {dict(sweep.outcomes)}")
+    first = 1 + SEED % step
+    failed = sweep.run(operate, first=first, step=step)
+    note(f"{what}: {failed} of {total} allocations failed, from number {first} on, {dict(sweep.outcomes)}")
     check(total >= 10 and failed, f"{what}: {total} allocations")
 
 
@@ -110,7 +114,7 @@ with case("the module is inserted with each allocation of its own failed"):
     with alone():
         fault.set_up(start)
         equal(everything()["module"], False, "the module is there")
-        sampled("finit_module without devices", fault.Sweep(everything, unload, REFUSALS), lambda: load("interfaces=0"), 1000)
+        sampled("finit_module without devices", fault.Sweep(everything, unload, REFUSALS), lambda: load("interfaces=0"))
 
 with case("the module is inserted with allocations failed that make its devices"):
     with alone():

@@ -184,33 +184,37 @@ with case("ipsec spi, killed at each system call: the SA is there if it was aske
     note(f"killed {sum(counts.values())} times, after so many requests: {dict(sorted(counts.items()))}")
     check(len(counts) >= 2, f"killed after {counts}")
 
+def refused(request, nth):
+    """Runs the tool, which gets no memory at the n-th allocation for one of its requests: its status, and whether there were
+    so many."""
+    tool = Traced(*GROUP)
+    while not (tool.is_about_to_send and tool.sent == request):
+        check(tool.step(), f"it ended before request {request}")
+    fd = os.open(f"/proc/{tool.pid}/fail-nth", os.O_RDWR)
+    os.pwrite(fd, b"%d" % nth, 0)
+    tool.step()
+    left = int(os.pread(fd, 32, 0))
+    os.pwrite(fd, b"0", 0)
+    os.close(fd)
+    while tool.step():
+        pass
+    return tool.status, left == 0
+
+
 if fault.available():
     with case("ipsec spigrp, refused any of its requests: those before it stay grouped, and it says so"):
         fault.set_up(fault.module_text())
         outcomes = collections.Counter()
         for request in range(3):
             for nth in range(1, 100):
-                tool = Traced(*GROUP)
-                while not (tool.is_about_to_send and tool.sent == request):
-                    check(tool.step(), f"it ended before request {request}")
-                with open(f"/proc/{tool.pid}/fail-nth", "w+", encoding="ascii") as file:
-                    file.write(str(nth))
-                    file.flush()
-                    tool.step()
-                    file.seek(0)
-                    left = int(file.read())
-                    file.seek(0)
-                    file.write("0")
-                while tool.step():
-                    pass
-                where = f"request {request}, allocation {nth}, status {tool.status}"
-                if left:
-                    equal((tool.status, groups()), (0, grouped(3)), f"status and groups, {where}")
-                    dissolved()
-                    break
-                equal(groups(), grouped(request if tool.status else 3), f"groups, {where}")
-                outcomes["refused" if tool.status else "done"] += 1
+                status, happened = refused(request, nth)
+                where = f"request {request}, allocation {nth}, status {status}"
+                equal(groups(), grouped(request if status else 3), f"groups, {where}")
                 dissolved()
+                if not happened:
+                    equal(status, 0, f"status without a fault, {where}")
+                    break
+                outcomes["refused" if status else "done"] += 1
         note(f"failed so many allocations: {dict(outcomes)}")
         check(outcomes["refused"] >= 3, f"refused: {outcomes}")
 else:
