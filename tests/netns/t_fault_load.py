@@ -19,8 +19,8 @@ from klipstest.tap import case, check, end, equal, note, until
 fault.require()
 
 FINIT_MODULE, DELETE_MODULE = 313, 176
-# About so many allocations of each kind of beginning fail: each takes a second or more.
-ROUNDS = 40
+# About so many allocations fail of each kind of loading, which takes seconds, and of namespaces.
+LOADS, NAMESPACES = 16, 40
 # Which of them.
 SEED = int(os.environ.get("SEED") or os.getpid())
 # The kernel says EINVAL when it has no memory for the name of a device.
@@ -94,7 +94,7 @@ def alone():
         run("modprobe", "klips")
 
 
-def sampled(what, sweep, operate, rounds=ROUNDS):
+def sampled(what, sweep, operate, rounds):
     """Fails some of the allocations of `operate`, as many as there are `rounds`, over all of it."""
     nth = fault.Nth()
     with contextlib.closing(nth):
@@ -114,12 +114,12 @@ with case("the module is inserted with each allocation of its own failed"):
     with alone():
         fault.set_up(start)
         equal(everything()["module"], False, "the module is there")
-        sampled("finit_module without devices", fault.Sweep(everything, unload, REFUSALS), lambda: load("interfaces=0"))
+        sampled("finit_module without devices", fault.Sweep(everything, unload, REFUSALS), lambda: load("interfaces=0"), LOADS)
 
 with case("the module is inserted with allocations failed that make its devices"):
     with alone():
         fault.set_up(start)
-        sampled("finit_module", fault.Sweep(everything, unload, REFUSALS), lambda: load("interfaces=1"))
+        sampled("finit_module", fault.Sweep(everything, unload, REFUSALS), lambda: load("interfaces=1"), LOADS)
 
 with case("afterwards it is inserted as ever"):
     seen = everything()
@@ -155,7 +155,7 @@ with case("namespaces begin with allocations of the module failed"):
     fault.set_up(fault.module_text())
     new = Unshared()
     try:
-        sampled("unshare", fault.Sweep(new.state, new.leave, REFUSALS), new.make)
+        sampled("unshare", fault.Sweep(new.state, new.leave, REFUSALS), new.make, NAMESPACES)
     finally:
         new.leave()
 

@@ -30,6 +30,7 @@ TO_B = flow("10.1.0.0", "255.255.255.0", "10.2.0.0", "255.255.255.0")
 BETWEEN = flow(A, "255.255.255.255", B, "255.255.255.255")
 A6, B6, HOST_A6, HOST_B6 = "2001:db8::1", "2001:db8::2", "2001:db8:1::2", "2001:db8:2::2"
 TO_B6 = flow("2001:db8:1::", "ffff:ffff:ffff::", "2001:db8:2::", "ffff:ffff:ffff::")
+REASONS = {"tx_no_memory", "tx_no_route", "rx_no_memory"}
 PORT, UDP_ENCAP, ESPINUDP = 4500, 100, 2
 
 
@@ -138,12 +139,14 @@ class Path:
                     check(came, f"{where}: nothing came; counted: {rose}")
                 if came:
                     equal(rose, {}, f"{where}: it came, and is counted as discarded")
-                    outcomes["came"] += one.happened
-                elif not rose and passed_through(passed.rose()):
-                    # The stack had it from there on, and had no memory.
+                    if one.happened:
+                        outcomes["came"] += 1
+                elif set(rose) <= {"tx_no_eroute"} and passed_through(passed.rose()):
+                    # The stack had it from there on, and had no memory; what it says of that to the sender has no eroute.
                     outcomes["handed over"] += 1
                 else:
                     equal(sum(rose.values()), 1, f"{where}: packets that are counted, in {rose}")
+                    check(set(rose) <= REASONS, f"{where}: it is counted as {rose}")
                     outcomes.update(rose)
                 if not one.happened:
                     break
