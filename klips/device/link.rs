@@ -117,7 +117,7 @@ pub(super) fn change(dev: &Device<IpsecDev>, wishes: &Wishes<'_, IpsecDev>, rtnl
             let phys =
                 phys.ok_or_else(|| wishes.refuse(c"there is no such physical device", ENODEV))?;
             check_physical(&data.ns, &phys).map_err(|e| wishes.refuse(NOT_PHYSICAL, e))?;
-            reattach(dev, rtnl, phys)
+            reattach(dev, rtnl, phys, catches.unwrap_or(data.catches()))
         }
     }?;
     if let Some(catches) = catches {
@@ -130,16 +130,16 @@ pub(super) fn change(dev: &Device<IpsecDev>, wishes: &Wishes<'_, IpsecDev>, rtnl
     Ok(())
 }
 
-/// Attaches `dev` to `phys`, whatever it was attached to; it keeps its MTU if it was, and catches if it did. Nothing is done
-/// if it is there.
+/// Attaches `dev` to `phys`, whatever it was attached to, to catch or not; it keeps its MTU if it was. Nothing is done if it
+/// is there.
 ///
 /// `ENOMEM`: it stays as it was.
-fn reattach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
+fn reattach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef, catches: bool) -> Result {
     let before = {
         let guard = rcu::read_lock();
         dev.data().attachment(&guard).map(|a| a.port().hold())
     };
-    let catches = dev.data().catches();
+    let caught = dev.data().catches();
     let Some(before) = before else {
         return attach(dev, rtnl, phys, None, catches);
     };
@@ -150,7 +150,7 @@ fn reattach(dev: &Device<IpsecDev>, rtnl: &Rtnl, phys: PortRef) -> Result {
     detach(dev, rtnl)?;
     attach(dev, rtnl, phys, mtu, catches).inspect_err(|_| {
         // It stays where it was. That this fails too, for want of memory, is the one way to end up detached.
-        let _ = attach(dev, rtnl, before, mtu, catches);
+        let _ = attach(dev, rtnl, before, mtu, caught);
     })
 }
 
