@@ -182,6 +182,7 @@ impl Comp {
             match self.deflate.decompress(data, &mut out) {
                 Ok(len) => return Ok((out, len)),
                 Err(ENOSPC) if room < max => room = room.saturating_mul(GROWTH).min(max),
+                Err(ENOMEM) => return Err(Discard::RxNoMemory),
                 Err(_) => return Err(Discard::RxDecompressFailed),
             }
         }

@@ -39,7 +39,8 @@ impl Compressor {
         self.run(true, from, to)
     }
 
-    /// As [`Compressor::compress`], the other way. `ENOSPC`: it does not fit; `EINVAL`: data that is not of this algorithm.
+    /// As [`Compressor::compress`], the other way. `ENOSPC`: it does not fit; `EINVAL`: data that is not of this algorithm;
+    /// `ENOMEM`.
     pub(crate) fn decompress(&self, from: &[u8], to: &mut [u8]) -> Result<usize> {
         self.run(false, from, to)
     }
