@@ -107,10 +107,12 @@ impl kernel::Module for Klips {
         let esp = proto::Registration::new()?;
         let ah = proto::Registration::new()?;
         // Last: from here on there may be open sockets, which only a loaded module may have.
-        let family = sock::Registration::new().inspect_err(|_| {
-            pr_err!(
-                "PF_KEY is taken: unload af_key first (modprobe -r af_key), and blacklist it\n"
-            );
+        let family = sock::Registration::new().inspect_err(|e| {
+            if *e == EEXIST {
+                pr_err!(
+                    "PF_KEY is taken: unload af_key first (modprobe -r af_key), and blacklist it\n"
+                );
+            }
         })?;
         pr_info!(
             "KLIPS startup, KLIPS IPsec stack version: {}\n",
