@@ -134,8 +134,8 @@ for kind in (Sas, Policies):
         _, without, _ = counts(kind)
         flushed(kind)
         made, spared, refused = counts(kind, LIFE)
-        note(f"{kind.what} with a limit: {len(made) - 1 + refused} allocations failed, {refused} refused, {len(made) - 1} done all "
-             f"the same, {spared} of these answered; of those without a limit {without}")
+        note(f"{kind.what} with a limit: {len(made) - 1 + refused} allocations failed, {refused} refused, {len(made) - 1} done "
+             f"all the same, {spared} of these answered; of those without a limit {without}")
         check(spared > without, f"{kind.what}: no fault hit the note of the deadline")
         over(kind, made)
 

@@ -213,7 +213,8 @@ for name in ("aes128-sha1-96", "aes128-gcm", "aes128-ctr-sha2-384-192", "chacha2
 
 AES, SHA2 = BY_NAME["aes128-sha1-96"], next(suite for suite in AH_SUITES if suite.name == "hmac-sha2-256-128")
 
-for what, bundle in (("AH", (ah(SHA2),)), ("IPComp and ESP", (DEFLATE, esp(AES))), ("IPComp, ESP and AH", (DEFLATE, esp(AES), ah(SHA2)))):
+for what, bundle in (("AH", (ah(SHA2),)), ("IPComp and ESP", (DEFLATE, esp(AES))),
+                     ("IPComp, ESP and AH", (DEFLATE, esp(AES), ah(SHA2)))):
     with case(f"a tunnel with {what}"):
         install(*bundle)
         outward(what, 800)
@@ -277,7 +278,8 @@ for what, bundle in (("ESP", (esp(AES),)), ("AH", (ah(SHA2),)), ("IPComp and ESP
 
 def turn_to_ipv6():
     """Gives both gateways addresses and routes of IPv6, and waits until they have said hello to everybody."""
-    for gate, address, mine, theirs in ((a, A6, "2001:db8:1::/48", "2001:db8:2::/48"), (b, B6, "2001:db8:2::/48", "2001:db8:1::/48")):
+    nets = "2001:db8:1::/48", "2001:db8:2::/48"
+    for gate, address, mine, theirs in ((a, A6, *nets), (b, B6, *nets[::-1])):
         gate.ns.sysctl("net.ipv6.conf.all.forwarding", 1)
         for name in ("lan0", "wan0", "ipsec0"):
             gate.ns.sysctl(f"net.ipv6.conf.{name}.addr_gen_mode", 1)
