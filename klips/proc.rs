@@ -272,12 +272,14 @@ impl Files {
             Entry::symlink(net, c"ipsec_tncfg", c"ipsec/tncfg")?,
             Entry::symlink(net, c"ipsec_klipsdebug", c"ipsec/klipsdebug")?,
         ];
+        // Not within what follows: what that has been given already would go parents first.
+        let sysctl = switches.register(net)?;
         Ok(Self {
             _links: links,
             _files: files,
             _directories: [eroute, spi, spigrp, stats, birth],
             _root: root,
-            _sysctl: switches.register(net)?,
+            _sysctl: sysctl,
         })
     }
 }
