@@ -139,9 +139,9 @@ with case("a second one that is attached"):
     swept("attach and catch", private(ATTACH_AND_CATCH, "ipsec1", "wan1"), detached("ipsec1"), 2)
     detached("ipsec0")()
 
-with case("ip link add: attached to nothing, to something, and to catch"):
+with case("ip link add: attached to nothing, and to something, to catch"):
     delete = link(DELLINK, "ipsec7")
-    for what, words in (("ip link add", {}), ("ip link add link wan0", {"lower": "wan0"}),
+    for what, words in (("ip link add", {}),
                         ("ip link add link wan0 catch", {"lower": "wan0", "own": attribute(OUR_CATCH, 1)})):
         swept(what, link(NEWLINK, "ipsec7", CREATE | EXCL, **words), done(delete), 10)
 
@@ -151,12 +151,12 @@ with case("ip link set: attached elsewhere, to catch, to nothing; and ip link de
         index = socket.if_nametoindex(lower) if lower else 0
         return link(NEWLINK, "ipsec7", own=attribute(OUR_LINK, index) + (attribute(OUR_CATCH, 1) if catches else b""))
 
-    create, release = link(NEWLINK, "ipsec7", CREATE | EXCL, lower="wan0"), link(NEWLINK, "ipsec7", own=attribute(OUR_CATCH, 0))
+    create = link(NEWLINK, "ipsec7", CREATE | EXCL, lower="wan0")
+    release = link(NEWLINK, "ipsec7", own=attribute(OUR_CATCH, 0))
     done(create)()
     swept("ip link set dev wan1", settle("wan1"), done(settle("wan0")), 2)
     swept("ip link set dev wan1 catch", settle("wan1", 1), lambda: (done(settle("wan0"))(), done(release)()), 2)
-    swept("ip link set catch", link(NEWLINK, "ipsec7", own=attribute(OUR_CATCH, 1)),
-          done(release), 2)
+    swept("ip link set catch", link(NEWLINK, "ipsec7", own=attribute(OUR_CATCH, 1)), done(release), 2)
     gone("ip link set nodev", settle(None), done(settle("wan0")))
     # All of it: the module has the kernel do most of that when it has returned.
     fault.set_up(fault.function_text("rtnl_dellink"))
