@@ -126,44 +126,31 @@ with case("afterwards it is inserted as ever"):
     equal((seen["module"], seen["devices"], seen["sockets"]), (True, ["ipsec0", "ipsec1"], True), "what there is")
 
 
-class Unshared:
-    """A new namespace of this thread, and back."""
+def unshare():
+    """Puts this thread into a new namespace: the errno."""
+    try:
+        os.unshare(os.CLONE_NEWNET)
+    except OSError as error:
+        return error.errno
+    return 0
 
-    def __init__(self):
-        self.begun = None
 
-    def make(self):
-        """Makes it: the errno."""
-        try:
-            os.unshare(os.CLONE_NEWNET)
-        except OSError as error:
-            return error.errno
-        self.begun = everything()
-        return 0
-
-    def leave(self):
-        """Goes home; the namespace ends."""
-        os.setns(home, os.CLONE_NEWNET)
-        self.begun = None
-
-    def state(self):
-        """What is in the namespace that was made, if one was; else at home."""
-        return self.begun or everything()
+def leave():
+    """Goes home; the namespace ends."""
+    os.setns(home, os.CLONE_NEWNET)
 
 
 with case("namespaces begin with allocations of the module failed"):
     fault.set_up(fault.module_text())
-    new = Unshared()
     try:
-        sampled("unshare", fault.Sweep(new.state, new.leave, REFUSALS), new.make, NAMESPACES)
+        sampled("unshare", fault.Sweep(everything, leave, REFUSALS), unshare, NAMESPACES)
     finally:
-        new.leave()
+        leave()
 
 with case("afterwards they begin as ever"):
-    new = Unshared()
-    equal(new.make(), 0, "errno")
-    begun = new.begun
-    new.leave()
-    equal((begun["devices"], begun["sockets"]), (["ipsec0", "ipsec1"], True), "what there is")
+    equal(unshare(), 0, "errno")
+    seen = everything()
+    leave()
+    equal((seen["devices"], seen["sockets"]), (["ipsec0", "ipsec1"], True), "what there is")
 
 end()
