@@ -8,7 +8,8 @@ another namespace notices nothing; and in the end the tables are empty, the memo
 kernel does not complain is seen when the guest ends. Where it notes what code a request comes to (KERNEL=debug), requests that
 come to new code are the seeds of others.
 
-FUZZ_SECONDS, by default 15, says how long; SEED repeats a run, as far as time has no part in it.
+FUZZ_SECONDS, by default 15, says how long; SEED, by default 1, repeats a run, as far as time has no
+part in it, or begins another.
 """
 
 import atexit
@@ -28,7 +29,7 @@ from klipstest.pfkey import ESP, IPIP, REGISTER, message
 from klipstest.tap import case, check, end, equal, note, until
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS") or 15)
-SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+SEED = int(os.environ.get("SEED") or 1)
 # MiB that may be missing in the end, and in Percpu.
 LOST, LOST_PERCPU = 8, 2
 DEVICES = ("ipsec0", "ipsec1")

@@ -223,7 +223,7 @@ class Fuzzer:
         self._count(time.monotonic() - began, data)
         self._judge(role, data, status, got, partly)
         if alone:
-            self._compare(role not in self._curious and self._refused(data, status, got))
+            self._compare(role not in self._curious and self._refused(role, data, status, got))
 
     def _compare(self, refused):
         """What was refused has changed nothing."""
@@ -248,10 +248,11 @@ class Fuzzer:
         if len(data) >= 16 and data[1] == PROMISC:
             self._curious.add(role)
         self._judge_heard(role, got)
-        answer = self._answer(data, got)
+        answer = self._answer(role, data, got)
         code = status or (answer[2] if answer else 0)
         self.errnos[errno.errorcode.get(code, code) if code else "ok"] += 1
-        if status == 0 and not (answer or partly or role.startswith("deaf") or data[1] in MUTE):
+        unsure = partly or role in self._curious or role.startswith("deaf")
+        if status == 0 and not (answer or unsure or data[1] in MUTE):
             raise Failure(f"neither refused nor answered:\n{self.said()}")
 
     def _judge_heard(self, role, got):
@@ -259,15 +260,16 @@ class Fuzzer:
         for one in got if role not in self._curious else ():
             sound(one)
 
-    @staticmethod
-    def _answer(data, got):
-        """The answer to a request; lists have numbers of their own. What has the request's own errno is the request."""
+    def _answer(self, role, data, got):
+        """The answer to a request; lists have numbers of their own. To who wants to see everything, what has the request's
+        own errno is the request."""
+        shown = data[:16] if role in self._curious and data[2:3] != b"\0" else None
         return next((one for one in got if one[1] == data[1] and (one[8:16] == data[8:16] or data[1] in LISTS)
-                     and not (data[2] and one[:16] == data[:16])), None)
+                     and one[:16] != shown), None)
 
-    def _refused(self, data, status, got):
+    def _refused(self, role, data, status, got):
         """Whether a request was, by `write` or by its answer."""
-        answer = self._answer(data, got)
+        answer = self._answer(role, data, got)
         return bool(status or (answer and answer[2]))
 
     def _tables(self):
