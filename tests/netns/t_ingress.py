@@ -9,7 +9,7 @@ from klipstest.counters import Watch, device
 from klipstest.packet import Sniffer, Wire, checksum, ipv4, udp
 from klipstest.suites import BY_NAME
 from klipstest.tap import SLOWER, case, check, end, equal, until
-from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B, Topology, sa_pair
+from klipstest.topology import A, B, HOST_A, HOST_B, NET_A, NET_B, Topology, renew
 from klipstest.traffic import ping, reaches
 
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
@@ -186,11 +186,7 @@ with case("a device that nothing is attached to is not looked at"):
     equal(refused(watch), {}, "discarded packets")
 
 with case("what came in a tunnel of KLIPS is not refused"):
-    for end_ in (gateway, peer):
-        end_.clear()
-    pair = sa_pair(suite)
-    for end_ in (gateway, peer):
-        end_.install(pair)
+    pair = renew(suite, gateway, peer)
     watch = Watch(gw)
     ping(topology.hostB, HOST_A)
     ping(topology.hostA, HOST_B)

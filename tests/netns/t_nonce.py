@@ -15,7 +15,7 @@ from klipstest.pfkey import UPDATE, PfKey, add
 from klipstest.pfkey import ESP as SATYPE_ESP
 from klipstest.suites import BY_NAME
 from klipstest.tap import SLOWER, case, check, end, equal, fewer
-from klipstest.topology import A, HOST_B, Topology, sa_pair
+from klipstest.topology import A, HOST_B, Topology, renew
 
 EACH = fewer(2000)
 SENDER = """
@@ -31,7 +31,7 @@ RCVBUFFORCE = 33
 
 topology = Topology()
 gw = topology.gwA
-gateway, peer, pair = topology.tunnel(BY_NAME["aes128-gcm"])
+gateway, peer, _ = topology.tunnel(BY_NAME["aes128-gcm"])
 processors = sorted(os.sched_getaffinity(0))
 # Somebody to send to, so that nothing comes back.
 with topology.hostB:
@@ -70,11 +70,7 @@ def unique(values, what):
 for name in ("aes128-gcm", "chacha20-poly1305", "aes128-ctr-sha2-384-192", "aes128-sha1-96"):
     with case(f"{len(processors)} processors, {name}"):
         suite = BY_NAME[name]
-        for end_ in (gateway, peer):
-            end_.clear()
-        pair = sa_pair(suite)
-        for end_ in (gateway, peer):
-            end_.install(pair)
+        renew(suite, gateway, peer)
         watch = Watch(gw)
         packets = [Esp(packet[20:], suite.icv_bits // 8) for packet in poured()]
         equal(watch.rose(), {}, "discarded packets")
@@ -83,12 +79,7 @@ for name in ("aes128-gcm", "chacha20-poly1305", "aes128-ctr-sha2-384-192", "aes1
 
 with case("the same while key daemons UPDATE the SA with its key over and over"):
     suite = BY_NAME["aes128-gcm"]
-    for end_ in (gateway, peer):
-        end_.clear()
-    pair = sa_pair(suite)
-    for end_ in (gateway, peer):
-        end_.install(pair)
-    out, updates = gateway.order(pair)[0], 0
+    out, updates = gateway.order(renew(suite, gateway, peer))[0], 0
     key = PfKey(gw)
 
     def update():

@@ -8,7 +8,7 @@ from klipstest.counters import drops
 from klipstest.packet import Esp, Sniffer, Wire, ipv4, udp
 from klipstest.suites import BY_NAME
 from klipstest.tap import case, check, end, equal
-from klipstest.topology import A, B, HOST_A, HOST_B, Topology, sa_pair
+from klipstest.topology import A, B, HOST_A, HOST_B, Topology, renew
 from klipstest.traffic import ping, transfer
 
 topology = Topology(mtu=None)
@@ -62,11 +62,7 @@ with case("net.ipsec.tos=0 copies the TOS of the inner packet, 1 hides it"):
 for name in ("aes128-sha1-96", "3des-sha2-256-128", "aes128-gcm"):
     with case(f"sequence numbers count up from 1, and no IV comes twice: {name}"):
         suite = BY_NAME[name]
-        for end_ in (gateway, peer):
-            end_.clear()
-        pair = sa_pair(suite)
-        for end_ in (gateway, peer):
-            end_.install(pair)
+        renew(suite, gateway, peer)
         packets = [Esp(outer(datagram())[20:], suite.icv_bits // 8) for _ in range(30)]
         equal([esp.sequence for esp in packets], list(range(1, 31)), "sequence numbers")
         equal({esp.spi for esp in packets}, {0x1001}, "SPIs")

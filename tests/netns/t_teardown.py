@@ -9,7 +9,7 @@ from klipstest.netns import Netns, run, stop
 from klipstest.packet import Sniffer
 from klipstest.suites import BY_NAME
 from klipstest.tap import SLOWER, case, check, contains, end, equal, fewer, until
-from klipstest.topology import HOST_A, HOST_B, Klips, Topology, Xfrm, sa_pair
+from klipstest.topology import HOST_A, HOST_B, Klips, Topology, Xfrm, renew
 from klipstest.traffic import ping, reaches, transfer
 
 SUITE = BY_NAME["aes128-sha1-96"]
@@ -55,15 +55,6 @@ def works(topology):
     ping(topology.hostB, HOST_A)
 
 
-def renew(ends):
-    """New SAs at both ends. With the old ones each would take the other's first packets for replayed ones."""
-    pair = sa_pair(SUITE)
-    for gateway in ends[:2]:
-        gateway.clear()
-    for gateway in ends[:2]:
-        gateway.install(pair)
-
-
 def gone(ns_holding_the_peer, name):
     """Waits until the other end of a veth pair is gone: then its namespace has been taken apart."""
     until(lambda: ns_holding_the_peer.run("ip", "link", "show", name, ok=False).status != 0, f"{name} is gone", 30)
@@ -81,7 +72,7 @@ with case("the module is unloaded under traffic, loaded, and works again"):
                 check(topology.gwA.run("ip", "link", "show", name, ok=False).status != 0, f"{name} is still there")
             load()
         ends[0].start()
-        renew(ends)
+        renew(SUITE, *ends[:2])
         works(topology)
 
 with case("the same with KLIPS at both ends"):
@@ -92,7 +83,7 @@ with case("the same with KLIPS at both ends"):
         load()
     for gateway in ends_of_both[:2]:
         gateway.start()
-    renew(ends_of_both)
+    renew(SUITE, *ends_of_both[:2])
     works(both)
 
 with case("a namespace is deleted with SAs, eroutes, devices and traffic in it"):
@@ -104,7 +95,7 @@ with case("a namespace is deleted with SAs, eroutes, devices and traffic in it")
 
 with case("other namespaces do not notice"):
     ends[0].start()
-    renew(ends)
+    renew(SUITE, *ends[:2])
     works(topology)
     transfer(topology.hostA, topology.hostB, HOST_B)
 
@@ -154,7 +145,7 @@ with case("SAs, eroutes and attachment are changed over and over under traffic")
             topology.gwA.read("/proc/net/ipsec_spi")
             topology.gwA.run("ipsec", "eroute", "--replace", "--eraf", "inet", "--src", "10.1.0.0/24", "--dst", "10.2.0.0/24",
                              "--said", f"tun0x1000@{ends[0].peer}")
-    renew(ends)
+    renew(SUITE, *ends[:2])
     works(topology)
 
 with case("a PF_KEY socket holds the module: in use"):

@@ -43,6 +43,17 @@ def sa_pair(suite, base=0x1000):
     return Sa(A, B, base + 1, base, suite), Sa(B, A, base + 0x1001, base + 0x1000, suite)
 
 
+def renew(suite, *ends):
+    """New SAs of a suite at both ends, in the place of all that they have: with the old ones at one of them it would take the
+    other's first packets for replayed ones."""
+    pair = sa_pair(suite)
+    for end in ends:
+        end.clear()
+    for end in ends:
+        end.install(pair)
+    return pair
+
+
 class Gateway:
     """One end of the tunnel."""
 
