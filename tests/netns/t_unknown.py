@@ -12,7 +12,7 @@ from klipstest.tap import SLOWER, case, check, contains, end, equal, note, until
 from klipstest.topology import A, B, HOST_A, HOST_B, Topology
 from klipstest.traffic import ping
 
-ESP, AUDIT, AUDIT_SET = 50, 9, 1001
+ICMP, ESP, AUDIT, AUDIT_SET = 1, 50, 9, 1001
 SUITE = BY_NAME["aes128-gcm"]
 COUNT = 50
 
@@ -128,6 +128,15 @@ if has_audit():
         finally:
             audit(False)
         counted()
+
+with case("without esp4 it is no different: nobody is told"):
+    topology.gwB.ip("xfrm state flush", "xfrm policy flush")
+    until(lambda: run("modprobe", "-r", "esp4_offload", "esp4", ok=False).status == 0, "esp4 is gone")
+    told = Sniffer(topology.gwB, "wan0")
+    counted()
+    equal([packet for packet in told.all(0.2 * SLOWER) if packet[9] == ICMP], [], "ICMP that gateway B has got")
+    told.close()
+    run("modprobe", "esp4")
 
 topology.delete()
 end()

@@ -49,6 +49,7 @@ bool klips_skb_comes_straight(struct sk_buff *skb, nf_hookfn *beside)
 /*
  * Whether such a packet, for which KLIPS has no SA, is sure to end in this host without a trace but the count of
  * klips_skb_count_nobodys(). It is not if it may be routed elsewhere, XFRM may have an SA, or an audit is to hear of it.
+ * That its sender is told by ICMP where esp4 is not loaded is let go: whether it is cannot be seen, and XFRM tells nobody.
  */
 bool klips_skb_is_nobodys(const struct sk_buff *skb)
 {
