@@ -146,9 +146,9 @@ class Strangers(unittest.TestCase):
     """Packets that are not the tunnel's."""
 
     def test_what_they_cost_and_what_they_leave(self):
-        those = [Window(OURS, kind, 64, variant) for kind in ("single", "forged") for variant in ("encap", "forward")]
-        told = figures.Figures(readings.read(*run_of(plan_of(*those), [100, 400, 150, 550])))
-        self.assertEqual((told.forwarding(OURS, "single", 64), told.forwarding(OURS, "forged", 64)), (30, 40))
+        those = [Window(OURS, kind, 64, variant) for kind in ("single", "forged") for variant in ("encap", "forward", "filtered")]
+        told = figures.Figures(readings.read(*run_of(plan_of(*those), [100, 400, 420, 150, 0, 570])))
+        self.assertEqual(told.forwarding(OURS, 64), 30)
         self.assertEqual((told.stranger(OURS, "forged", 64), told.share(OURS, "forged", 64)), (10, 0.75))
         self.assertIsNone(told.share(OURS, "unknown", 64))
         self.assertIn("forged", tables.stranger_table(told))

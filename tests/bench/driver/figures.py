@@ -46,18 +46,21 @@ class Figures:
         first = self.over(Window(method, "single", size, "encap"))
         return first, minus(self.over(Window(method, "single", size)), first)
 
-    def forwarding(self, method, kind, size):
-        """What a packet, and that of a stranger if there is one after it, takes the second gateway."""
-        sent_on, arrived = (self.per(Window(method, kind, size, variant)) for variant in ("forward", "encap"))
+    def forwarding(self, method, size):
+        """What it takes the second gateway to forward a packet that has arrived."""
+        sent_on, arrived = (self.per(Window(method, "single", size, variant)) for variant in ("forward", "encap"))
         return minus(sent_on, arrived)
 
     def stranger(self, method, kind, size):
-        """What a packet of a stranger takes the second gateway."""
-        return minus(self.forwarding(method, kind, size), self.forwarding(method, "single", size))
+        """What a packet of a stranger takes the second gateway, more than dropping it at once."""
+        handled, dropped = (minus(*(self.per(Window(method, what, size, variant)) for what in (kind, "single")))
+                            for variant in ("filtered", "encap"))
+        return minus(handled, dropped)
 
     def share(self, method, kind, size):
         """The part of its packets that the second gateway still forwards when as many strangers' arrive."""
-        return by(self.forwarding(method, "single", size), self.forwarding(method, kind, size))
+        own, stranger = self.forwarding(method, size), self.stranger(method, kind, size)
+        return None if own is None or stranger is None else own / (own + stranger)
 
     def tcp(self, method, variant=""):
         """Instructions for each byte of payload, all of them."""

@@ -146,7 +146,7 @@ def stranger_table(figures):
     rows = []
     for method in figures.methods():
         rows.append([f"{method}, its own"] + [cell for size in SIZES
-                                              for cell in (number(figures.forwarding(method, "single", size)), "-")])
+                                              for cell in (number(figures.forwarding(method, size)), "-")])
         for kind in STRANGERS:
             rows.append([f"{method}, {kind}"] + [cell for size in SIZES
                                                  for cell in (number(figures.stranger(method, kind, size)),

@@ -98,14 +98,14 @@ feature() {
 	within gwB ethtool -K "$1" "$2" "$3"
 }
 
-# drop_at NAMESPACE DEVICE: what arrives there ends, before IP looks at it.
-drop_at() {
+# filter_at NAMESPACE DEVICE drop|ok: what arrives there ends, before IP looks at it; or goes on, and has cost as much
+filter_at() {
 	within "$1" tc qdisc add dev "$2" clsact
-	within "$1" tc filter add dev "$2" ingress matchall action drop
+	within "$1" tc filter add dev "$2" ingress matchall action "$3"
 }
 
-# pass_at NAMESPACE DEVICE: no more
-pass_at() {
+# unfilter_at NAMESPACE DEVICE
+unfilter_at() {
 	within "$1" tc qdisc del dev "$2" clsact
 }
 
