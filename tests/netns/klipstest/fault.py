@@ -103,12 +103,6 @@ def always(times):
         write(f"{path}/times", str(PLENTY))
 
 
-def faults():
-    """How many faults there have been, in all tasks, since `set_up`."""
-    # Both kinds have their own count.
-    return sum(PLENTY - int(read(f"{path}/times")) for path in KNOBS)
-
-
 class Listings:
     """Files of /proc/net that are read often, of the namespace that the process is in."""
 
