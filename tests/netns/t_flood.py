@@ -25,7 +25,8 @@ from klipstest.traffic import Pinger, ping, transfer
 
 ROW = 1000
 PAIRS = int(os.environ.get("PAIRS") or fewer(20_000, ROW))
-HOLDS, ACQUIRES = 500, 200
+# Fewer holds than there may be ACQUIREs in one second, so that some must give way however short the flood is.
+HOLDS, ACQUIRES = 150, 200
 # What holds and their packets may take, and what may be missing afterwards, MiB.
 ROOM, LOST = 24, 6
 TABLE = "/proc/net/ipsec_eroute"
@@ -93,9 +94,14 @@ def prepared():
 
 
 def holds():
-    """The sources of the holds in the table, as numbers."""
-    sources = [line.split()[1].split(".") for line in gw.read(TABLE).splitlines() if line.endswith("=> %hold")]
-    return [int(parts[2]) << 8 | int(parts[3].split("/")[0]) for parts in sources]
+    """Which pairs, in the order in which they are poured, have a hold in the table."""
+    found = []
+    for line in gw.read(TABLE).splitlines():
+        if line.endswith("=> %hold"):
+            _, src, _, dst, *_ = line.split()
+            row, place = (int(at[2]) << 8 | int(at[3].split("/")[0]) for at in (src.split("."), dst.split(".")))
+            found.append(row * ROW + place)
+    return found
 
 
 def stat(name):
@@ -116,7 +122,7 @@ class Flood:
         began = time.monotonic()
         with pouring(self.sock, self.batch) as over:
             # Now and then, or the looking around would be what keeps the machine busy.
-            while not select.select([over], [], [], 0.3)[0]:
+            while not select.select([over], [], [], 0.1)[0]:
                 self.look_around(began)
         return time.monotonic() - began
 
@@ -150,7 +156,7 @@ with case(f"while {PAIRS} pairs are poured into a trap, a tunnel carries every p
     took = flooding.watch()
     note(f"{PAIRS} packets in {took:.1f} s, {PAIRS / took:.0f} in a second; {flooding.pings} pings, the slowest "
          f"{flooding.worst * 1000:.0f} ms; the slowest request {flooding.slowest * 1000:.0f} ms")
-    check(flooding.pings >= 3, f"only {flooding.pings} pings fitted in")
+    check(flooding.pings, "not one ping fitted in")
 
 with case("the hold table keeps its bound, and the memory"):
     note(f"at most {flooding.most} holds, {flooding.peak - BEFORE[0]:.1f} MiB")
@@ -174,8 +180,11 @@ with case("every packet is accounted for"):
     check(arrived >= PAIRS / 10, f"only {arrived} packets came to the trap")
 
 with case("the oldest holds gave way"):
-    equal((len(left), len(set(left)) >= 1), (min(HOLDS, sent), True), "holds")
-    check(sent <= HOLDS or min(left) > 0, f"the oldest hold is of source {min(left)}")
+    # Anew: when the last packet had been poured, it had not come to the trap yet.
+    made = stat("trap_sendcount") - asked
+    check(min(HOLDS, made) <= len(left) <= HOLDS, f"{len(left)} holds of {made}")
+    # Which came after those that gave way, but for the order that two processors may mix up.
+    check(min(left) >= (made - HOLDS) // 2, f"of {made} holds that of pair {min(left)} is left")
 
 with case(f"an SA with {LIVES} seconds to live ended in the midst of it"):
     if took > LIVES + 2:
