@@ -3,26 +3,43 @@
 //! GRPSA: chains SAs, or dissolves a chain.
 
 use super::{Answer, Audience, Context, InBand, Outcome};
+use crate::sadb::{sa::Sa, MAX_GROUP};
+use heapless::Vec;
+use kernel::sync::Arc;
 use klips_core::pfkey::{errno::Errno, reply, request::Grpsa};
 
-/// With one SA, dissolves its group. With two, lets packets meet the second after the first; for inbound SAs, which meet
-/// packets from the outside in, the other way round.
+/// With one SA, dissolves its group. With more, lets packets meet each after the one before it; inbound SAs, which meet
+/// packets from the outside in, the other way round. All of them are chained, or none.
 pub(super) fn group(context: &mut Context<'_>, request: &Grpsa, buf: &mut [u8]) -> Outcome {
     let sadb = &mut context.control.sadb;
-    let first = sadb.get(&request.first).ok_or(Errno::Enoent)?;
-    match &request.second {
-        None => sadb.unlink_group(&first),
-        Some((said, _)) => {
-            let second = sadb.get(said).ok_or(Errno::Enoent)?;
-            if second.fixed.inbound {
-                sadb.link(&second, &first).in_band()?;
-            } else {
-                sadb.link(&first, &second).in_band()?;
+    let mut chain: Vec<_, MAX_GROUP> = Vec::new();
+    for said in request.members() {
+        let sa = sadb.get(&said).ok_or(Errno::Enoent)?;
+        chain.push(sa).map_err(|_| Errno::Einval)?;
+    }
+    match chain.as_slice() {
+        [only] => sadb.unlink_group(only),
+        members => {
+            if go_inward(members)? {
+                chain.reverse();
             }
+            sadb.link(&chain).in_band()?;
         }
     }
     Answer::new(
         Audience::All,
         reply::grpsa(buf, context.env.header(), request),
     )
+}
+
+/// Whether packets meet the last of `members` first. That of the first does not count, as it has nothing to follow; the
+/// others must be of one direction.
+fn go_inward(members: &[Arc<Sa>]) -> Result<bool, Errno> {
+    let mut outer = members.iter().skip(1).map(|sa| sa.fixed.inbound);
+    let inward = outer.next().unwrap_or(false);
+    if outer.all(|other| other == inward) {
+        Ok(inward)
+    } else {
+        Err(Errno::Einval)
+    }
 }

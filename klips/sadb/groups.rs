@@ -62,26 +62,42 @@ impl SadbWriter {
         true
     }
 
-    /// Links `first` to `second`: packets meet `second` next.
+    /// Links the SAs of `chain`, two or more: packets meet each after the one before it. All of them are linked, or none: a
+    /// packet that comes to the first finds it as it was, or the whole chain behind it.
     ///
-    /// `EEXIST`: `first` has a successor, `second` a predecessor, or they would form a ring. `EINVAL`: the group would be
-    /// larger than packets can take, or one of them is of the Linux dialect, where SAs stand alone.
-    pub(crate) fn link(&mut self, first: &Arc<Sa>, second: &Arc<Sa>) -> Result {
-        if first.is_linux() || second.is_linux() {
+    /// `EEXIST`: an SA has a successor where it is to get one, or a predecessor; it is there twice, or they would form a
+    /// ring. `EINVAL`: the group would be larger than packets can take, or one of them is of the Linux dialect, where SAs
+    /// stand alone.
+    pub(crate) fn link(&mut self, chain: &[Arc<Sa>]) -> Result {
+        let (Some(first), Some(last)) = (chain.first(), chain.last()) else {
+            return Err(EINVAL);
+        };
+        if chain.iter().any(|sa| sa.is_linux()) {
             return Err(EINVAL);
         }
-        if first.next.is_some()
-            || second.prev().is_some()
-            || Arc::ptr_eq(&self.head_of(first), second)
+        let head = self.head_of(first);
+        if pairs(chain).any(|(sa, next)| sa.next.is_some() || next.prev().is_some())
+            || has_twins(chain)
+            || Arc::ptr_eq(&head, last)
         {
             return Err(EEXIST);
         }
-        if self.count_from(&self.head_of(first)) + self.count_from(second) > MAX_GROUP {
+        // The first and the last may have others beyond them.
+        let between = chain.len().saturating_sub(2);
+        if self.count_from(&head) + between + self.count_from(last) > MAX_GROUP {
             return Err(EINVAL);
         }
-        let link = Rcu::prepare(second.clone())?;
-        second.set_prev(Some(first.said()));
-        first.next.publish(Some(link), &self.yard);
+        let mut links: Vec<_, MAX_GROUP> = Vec::new();
+        for sa in chain.iter().skip(1) {
+            links.push(Rcu::prepare(sa.clone())?).map_err(|_| EINVAL)?;
+        }
+        // The first SA's link comes last: whoever can follow it can follow the others.
+        for (sa, _) in pairs(chain).rev() {
+            sa.next.publish(links.pop(), &self.yard);
+        }
+        for (sa, next) in pairs(chain) {
+            next.set_prev(Some(sa.said()));
+        }
         Ok(())
     }
 
@@ -143,4 +159,17 @@ impl SadbWriter {
         }
         said
     }
+}
+
+/// Each SA of a chain with the next one.
+fn pairs(chain: &[Arc<Sa>]) -> impl DoubleEndedIterator<Item = (&Arc<Sa>, &Arc<Sa>)> {
+    chain.iter().zip(chain.iter().skip(1))
+}
+
+/// Whether an SA is there more than once.
+fn has_twins(chain: &[Arc<Sa>]) -> bool {
+    chain.iter().enumerate().any(|(at, sa)| {
+        let mut behind = chain.iter().skip(at.saturating_add(1));
+        behind.any(|other| Arc::ptr_eq(sa, other))
+    })
 }

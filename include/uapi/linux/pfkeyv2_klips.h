@@ -73,6 +73,7 @@
 #define KLIPS_SADB_X_EXT_NAT_T_OA		30
 #define KLIPS_SADB_X_EXT_PLUMBIF		31
 #define KLIPS_SADB_X_EXT_SAREF			32
+#define KLIPS_SADB_X_EXT_GROUP			33
 
 /* States of an SA. */
 #define KLIPS_SADB_SASTATE_LARVAL	0
@@ -304,6 +305,20 @@ struct klips_sadb_saref {
 	__u32 me;
 	__u32 him;
 	__u32 reserved;
+};
+
+/* GRPSA: the SAs behind the second. One struct klips_sadb_member follows, or two. */
+struct klips_sadb_group {
+	struct klips_sadb_ext head;
+	__u8 reserved[4];
+};
+
+struct klips_sadb_member {
+	__u8 satype;
+	__u8 reserved;
+	__u16 family;		/* AF_INET or AF_INET6 */
+	__be32 spi;
+	__u8 addr[16];		/* an IPv4 address is followed by 12 zeros */
 };
 
 #endif /* _UAPI_LINUX_PFKEYV2_KLIPS_H */

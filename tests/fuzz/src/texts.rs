@@ -52,6 +52,7 @@ pub const COMMANDS: &[&str] = &[
     "spi --clear",
     "spigrp --said tun0x1000@192.0.2.2 esp0x1001@192.0.2.2",
     "spigrp inet 192.0.2.2 0x1000 tun inet 192.0.2.2 0x1001 esp",
+    "spigrp --said tun0x1000@192.0.2.2 comp0x1002@192.0.2.2 esp0x1001@192.0.2.2 ah0x1003@2001:db8::2",
     "tncfg --attach --virtual ipsec0 --physical eth0 --catch",
     "tncfg --detach --virtual ipsec0",
     "tncfg --create ipsec2",

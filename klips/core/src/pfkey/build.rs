@@ -7,10 +7,13 @@ use core::net::IpAddr;
 use zerocopy::{Immutable, IntoBytes};
 
 use super::errno::Errno;
-use super::ext::{Alg, DebugMasks, Endpoint, Ident, Key, Lifetime, SaInfo, SarefPair, SpiRange};
+use super::ext::{
+    Alg, DebugMasks, Endpoint, Ident, Key, Lifetime, Outer, SaInfo, SarefPair, SpiRange,
+};
 use super::layout::{self, ExtHead, Header, AF_INET, AF_INET6};
 use super::types::{ExtType, MsgType, REPLAY_MAX};
 use super::{PF_KEY_V2, WORD};
+use crate::said::Said;
 
 /// The message did not fit into the buffer, or an extension not into its own length field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,6 +422,40 @@ impl<'b> Builder<'b> {
             reserved: 0.into(),
         });
         self
+    }
+
+    /// The members of a group behind the second, if there are any.
+    pub fn group(&mut self, outer: Option<&Outer>) -> &mut Self {
+        let Some(outer) = outer else { return self };
+        let count = if outer.fourth.is_some() { 2_usize } else { 1 };
+        let more = count.saturating_mul(size_of::<layout::Member>());
+        let head = self.head_of::<layout::Group>(ExtType::Group, more);
+        self.put_struct(&layout::Group {
+            head,
+            reserved: [0; 4],
+        });
+        self.member(&outer.third);
+        if let Some(fourth) = &outer.fourth {
+            self.member(fourth);
+        }
+        self
+    }
+
+    fn member(&mut self, said: &Said) {
+        let (family, addr) = match said.dst {
+            IpAddr::V4(addr) => {
+                let [a, b, c, d] = addr.octets();
+                (AF_INET, [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+            }
+            IpAddr::V6(addr) => (AF_INET6, addr.octets()),
+        };
+        self.put_struct(&layout::Member {
+            satype: said.proto.satype(),
+            reserved: 0,
+            family: family.into(),
+            spi: said.spi.into(),
+            addr,
+        });
     }
 
     /// An address without port and protocol, if there is one.

@@ -90,7 +90,7 @@ fn sa_ref<'b>(buf: &'b mut [u8], kind: MsgType, origin: Origin, request: &SaRef)
     b.into_bytes()
 }
 
-/// GRPSA, of a pair or of a single SA.
+/// GRPSA, of two to four SAs or of a single one.
 pub fn grpsa<'b>(buf: &'b mut [u8], origin: Origin, request: &Grpsa) -> Message<'b> {
     let mut b = Builder::new(buf, MsgType::Grpsa, request.first.proto.satype(), origin);
     b.sa(ExtType::Sa, &named(&request.first_sa, request.first.spi))
@@ -100,6 +100,7 @@ pub fn grpsa<'b>(buf: &'b mut [u8], origin: Origin, request: &Grpsa) -> Message<
             .sa(ExtType::Sa2, &named(sa, said.spi))
             .address(ExtType::AddressDst2, said.dst);
     }
+    b.group(request.outer.as_ref());
     b.into_bytes()
 }
 

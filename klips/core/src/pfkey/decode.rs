@@ -11,12 +11,14 @@ use zerocopy::FromBytes;
 
 use super::errno::Errno;
 use super::ext::{
-    Algs, DebugMasks, Endpoint, Ext, Ident, Key, Lifetime, Proposal, SaInfo, SarefPair, SpiRange,
+    Algs, DebugMasks, Endpoint, Ext, Ident, Key, Lifetime, Outer, Proposal, SaInfo, SarefPair,
+    SpiRange,
 };
 use super::layout::{self, AF_INET, AF_INET6};
 use super::types::{ExtType, REPLAY_MAX, WINDOW_MAX};
 use super::walk::RawExt;
 use super::{MAX_IDENT, WORD};
+use crate::said::{SaProto, Said};
 
 impl<'a> RawExt<'a> {
     /// Decodes the content.
@@ -62,6 +64,7 @@ impl<'a> RawExt<'a> {
                 Ok(Ext::PlumbIf(ifnum.get()))
             }
             ExtType::Saref => saref(bytes).map(Ext::Saref),
+            ExtType::Group => group(bytes).map(Ext::Group),
             ExtType::Sensitivity | ExtType::KmPrivate => Ok(Ext::Opaque),
         }
     }
@@ -206,6 +209,40 @@ fn saref(bytes: &[u8]) -> Result<SarefPair, Errno> {
     Ok(SarefPair {
         me: ext.me.get(),
         him: ext.him.get(),
+    })
+}
+
+/// One member or two, and nothing behind them.
+fn group(bytes: &[u8]) -> Result<Outer, Errno> {
+    let (head, members) = take::<layout::Group>(bytes)?;
+    require(head.reserved == [0; 4], Errno::Einval)?;
+    let (third, rest) = take::<layout::Member>(members)?;
+    let fourth = match rest {
+        [] => None,
+        rest => Some(member(&whole::<layout::Member>(rest)?)?),
+    };
+    Ok(Outer {
+        third: member(&third)?,
+        fourth,
+    })
+}
+
+fn member(member: &layout::Member) -> Result<Said, Errno> {
+    require(member.reserved == 0, Errno::Einval)?;
+    let proto = SaProto::from_satype(member.satype).ok_or(Errno::Einval)?;
+    let dst = match member.family.get() {
+        AF_INET => {
+            let [a, b, c, d, padding @ ..] = member.addr;
+            require(padding == [0; 12], Errno::Einval)?;
+            Ipv4Addr::new(a, b, c, d).into()
+        }
+        AF_INET6 => Ipv6Addr::from(member.addr).into(),
+        _ => return Err(Errno::Epfnosupport),
+    };
+    Ok(Said {
+        dst,
+        spi: member.spi.get(),
+        proto,
     })
 }
 

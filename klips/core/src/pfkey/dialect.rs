@@ -82,6 +82,7 @@ const SENSITIVITY: u64 = ExtType::Sensitivity.bit();
 const PROPOSAL: u64 = ExtType::Proposal.bit();
 const SUPPORTED: u64 = ExtType::SupportedAuth.bit() | ExtType::SupportedEncrypt.bit();
 const SECOND: u64 = ExtType::Satype2.bit() | ExtType::Sa2.bit() | ExtType::AddressDst2.bit();
+const OUTER: u64 = ExtType::Group.bit();
 /// The four extensions that make a selector.
 pub const FLOW: u64 = ExtType::AddressSrcFlow.bit()
     | ExtType::AddressDstFlow.bit()
@@ -122,7 +123,7 @@ const fn klips_request(kind: MsgType) -> Rule {
         MsgType::Register | MsgType::Expire => rule(NonZero, NOTHING, NOTHING),
         MsgType::Flush | MsgType::Dump => rule(Any, NOTHING, NOTHING),
         MsgType::Promisc | MsgType::Pchange => rule(Any, NOTHING, EVERYTHING),
-        MsgType::Grpsa => rule(Protocol, SA | DST, SECOND),
+        MsgType::Grpsa => rule(Protocol, SA | DST, SECOND | OUTER),
         MsgType::AddFlow => rule(Protocol, SA | DST | FLOW, SRC | IDENTS | PROTOCOL),
         // The flow is required unless the SA extension asks for everything to be cleared: the parser knows.
         MsgType::DelFlow => rule(Any, NOTHING, FLOW | SA | IDENTS | PROTOCOL),
@@ -156,7 +157,7 @@ const fn klips_reply(kind: MsgType) -> Rule {
         MsgType::Expire => rule(NonZero, SA_NAME | CURRENT, LIMITS),
         MsgType::Flush | MsgType::Dump => rule(Any, NOTHING, NOTHING),
         MsgType::Promisc | MsgType::Pchange => rule(Any, NOTHING, EVERYTHING),
-        MsgType::Grpsa => rule(Protocol, SA | DST, SECOND),
+        MsgType::Grpsa => rule(Protocol, SA | DST, SECOND | OUTER),
         MsgType::AddFlow => rule(Protocol, SA | DST | FLOW, SRC | PROTOCOL),
         // The answer to a clear has no flow and breaks this row. Clients live with it.
         MsgType::DelFlow => rule(Any, FLOW, SA | PROTOCOL),

@@ -9,6 +9,7 @@ use zerocopy::FromBytes;
 use super::layout;
 use super::types::REPLAY_MAX;
 use super::WORD;
+use crate::said::Said;
 
 /// The SA extension. All in host byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -237,6 +238,15 @@ pub struct SarefPair {
     pub him: u32,
 }
 
+/// The members of a group behind the second, in the order of the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outer {
+    /// The third.
+    pub third: Said,
+    /// The fourth, if there is one.
+    pub fourth: Option<Said>,
+}
+
 /// One extension, decoded. Which one it is, when several share a form, says [`RawExt::kind`](super::RawExt::kind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ext<'a> {
@@ -270,6 +280,8 @@ pub enum Ext<'a> {
     PlumbIf(u16),
     /// X_SAREF.
     Saref(SarefPair),
+    /// X_GROUP.
+    Group(Outer),
     /// An extension whose content nobody reads here.
     Opaque,
 }

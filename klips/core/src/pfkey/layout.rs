@@ -351,6 +351,28 @@ wire! {
         reserved: U32,
     }
 
+    /// X_GROUP, our extension to the dialect of KLIPS; one [`Member`] follows, or two.
+    Group [8] {
+        /// Start of the extension.
+        head: ExtHead,
+        /// Zero.
+        reserved: [u8; 4],
+    }
+
+    /// An SA of a [`Group`].
+    Member [24] {
+        /// Its satype.
+        satype: u8,
+        /// Zero.
+        reserved: u8,
+        /// `AF_INET` or `AF_INET6`.
+        family: U16,
+        /// Security parameter index.
+        spi: Be32,
+        /// Destination. That of IPv4 is in the first four bytes, and zeros behind it.
+        addr: [u8; 16],
+    }
+
     /// `struct sadb_x_policy` of the Linux dialect, as it is given to sockets: without requests.
     SocketPolicy [16] {
         /// Start of the extension; its type may be anything.

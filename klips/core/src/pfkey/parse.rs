@@ -8,7 +8,9 @@ use super::decode::address;
 use super::dialect::{self, Dialect, Rule, SatypeRule, KLIPS};
 use super::envelope::Envelope;
 use super::errno::Errno;
-use super::ext::{DebugMasks, Endpoint, Ext, Ident, Key, Lifetime, SaInfo, SarefPair, SpiRange};
+use super::ext::{
+    DebugMasks, Endpoint, Ext, Ident, Key, Lifetime, Outer, SaInfo, SarefPair, SpiRange,
+};
 use super::request::{
     AddFlow, DelAction, DelFlow, Flow, FlushScope, GetSpi, Grpsa, Interface, NatT, Request,
     SaParams, SaRef,
@@ -106,6 +108,7 @@ struct Found<'a> {
     natt_oa: Option<Endpoint>,
     plumbif: Option<u16>,
     saref: Option<SarefPair>,
+    outer: Option<Outer>,
 }
 
 impl<'a> Found<'a> {
@@ -152,6 +155,7 @@ impl<'a> Found<'a> {
             (ExtType::NatTDport, Ext::NatTPort(port)) => self.natt_dport = Some(port),
             (_, Ext::PlumbIf(ifnum)) => self.plumbif = Some(ifnum),
             (_, Ext::Saref(pair)) => self.saref = Some(usable_refs(pair)),
+            (_, Ext::Group(outer)) => self.outer = Some(outer),
             // What remains is refused, if not here then by `refuse_unprocessable`.
             _ => {}
         }
@@ -264,7 +268,7 @@ impl<'a> Found<'a> {
 
     fn grpsa(&self) -> Result<Grpsa, Errno> {
         let second = match (self.proto2, self.sa2, self.dst2) {
-            (None, None, None) => None,
+            (None, None, None) if self.outer.is_none() => None,
             (Some(proto), Some(sa), Some(dst)) => {
                 let said = Said {
                     dst: dst.addr,
@@ -273,13 +277,14 @@ impl<'a> Found<'a> {
                 };
                 Some((said, sa))
             }
-            // Half a name.
+            // Half a name, or members outside of one that is not there.
             _ => return Err(Errno::Einval),
         };
         Ok(Grpsa {
             first: self.said()?,
             first_sa: need(self.sa)?,
             second,
+            outer: self.outer,
         })
     }
 

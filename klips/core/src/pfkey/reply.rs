@@ -184,6 +184,7 @@ pub fn grpsa<'b>(buf: &'b mut [u8], to: &Header, request: &Grpsa) -> Message<'b>
             .sa(ExtType::Sa2, sa)
             .address(ExtType::AddressDst2, said.dst);
     }
+    b.group(request.outer.as_ref());
     b.into_bytes()
 }
 

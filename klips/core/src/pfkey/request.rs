@@ -7,7 +7,7 @@
 
 use core::net::IpAddr;
 
-use super::ext::{DebugMasks, Ident, Key, Lifetime, SaInfo, SarefPair, SpiRange};
+use super::ext::{DebugMasks, Ident, Key, Lifetime, Outer, SaInfo, SarefPair, SpiRange};
 use super::types::flags;
 use crate::said::{SaProto, Said};
 
@@ -153,6 +153,21 @@ pub struct Grpsa {
     pub first_sa: SaInfo,
     /// The next outer SA and its extension; absent to unchain.
     pub second: Option<(Said, SaInfo)>,
+    /// Those outside of the second; none without a second.
+    pub outer: Option<Outer>,
+}
+
+impl Grpsa {
+    /// All that are named, from the inside out.
+    pub fn members(&self) -> impl Iterator<Item = Said> {
+        let members = [
+            Some(self.first),
+            self.second.map(|(said, _)| said),
+            self.outer.map(|outer| outer.third),
+            self.outer.and_then(|outer| outer.fourth),
+        ];
+        members.into_iter().flatten()
+    }
 }
 
 /// The selector of an eroute or policy. All four addresses are of one family.

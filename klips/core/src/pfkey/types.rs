@@ -157,6 +157,8 @@ numbered! {
         PlumbIf = 31 "X_PLUMBIF",
         /// The reference of an SA and of its twin.
         Saref = 32 "X_SAREF",
+        /// The third SA of a GRPSA, and the fourth. This project's own.
+        Group = 33 "X_GROUP",
     }
 }
 

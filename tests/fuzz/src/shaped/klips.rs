@@ -5,10 +5,11 @@
 use super::{address, edge};
 use klips_core::pfkey::build::{Builder, Origin};
 use klips_core::pfkey::ext::{
-    Alg, DebugMasks, Endpoint, Ident, Key, Lifetime, SaInfo, SarefPair, SpiRange,
+    Alg, DebugMasks, Endpoint, Ident, Key, Lifetime, Outer, SaInfo, SarefPair, SpiRange,
 };
 use klips_core::pfkey::reply::{self, SaReport};
 use klips_core::pfkey::{envelope, layout, parse, Errno, ExtType, MsgType, Request, KLIPS};
+use klips_core::said::{SaProto, Said};
 use klips_core_tests::Rng;
 use zerocopy::FromZeros;
 
@@ -91,6 +92,11 @@ fn extension(builder: &mut Builder<'_>, kind: ExtType, choices: &mut Rng) {
             let (me, him) = (edge(choices), edge(choices));
             builder.saref(Some(&SarefPair { me, him }));
         }
+        ExtType::Group => {
+            let third = said(choices);
+            let fourth = choices.one_in(2).then(|| said(choices));
+            builder.group(Some(&Outer { third, fourth }));
+        }
         _ => {
             let end = Endpoint {
                 addr: address(choices),
@@ -112,6 +118,15 @@ fn sa(choices: &mut Rng) -> SaInfo {
         encrypt: choices.pick(&[0, 3, 11, 12, 20, 250]),
         flags: choices.pick(&[0, 1, 2, 4, 8, 16, 10, 0x400, u32::MAX]),
         reference: choices.pick(&[0, 7, 0x7fff, 0x8000, u32::MAX]),
+    }
+}
+
+fn said(choices: &mut Rng) -> Said {
+    let protos = [SaProto::Esp, SaProto::Ah, SaProto::Ipip, SaProto::Comp];
+    Said {
+        dst: address(choices),
+        spi: edge(choices),
+        proto: choices.pick(&protos),
     }
 }
 

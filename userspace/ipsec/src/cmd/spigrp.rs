@@ -8,7 +8,7 @@ mod tests;
 use std::ffi::OsString;
 
 use klips_core::addr::parse_number;
-use klips_core::pfkey::ext::SaInfo;
+use klips_core::pfkey::ext::{Outer, SaInfo};
 use klips_core::pfkey::request::Grpsa;
 use klips_core::pfkey::Request;
 use klips_core::said::Said;
@@ -21,7 +21,8 @@ use crate::listing::{Format, Table};
 use crate::options::{BadLine, Given, Opt, Tool};
 use crate::output;
 use crate::prog::Prog;
-use crate::{refusal, resolve, tables, version};
+use crate::tables::{self, KnownSas};
+use crate::{refusal, resolve, version};
 
 /// The table of groups.
 pub(crate) const TABLE: Table = Table {
@@ -100,15 +101,15 @@ pub(crate) fn run(prog: Prog, args: impl IntoIterator<Item = OsString>) -> Resul
     };
     TABLE.refuse_netkey(&prog)?;
     let mut kernel = Kernel::open(&prog)?;
-    for group in requests(&members) {
-        if debug {
-            output::out(&prog.line(format_args!("asking the kernel to {}", sentence(&group))));
-        }
-        kernel
-            .ask(&Request::Grpsa(group))
-            .map_err(|refused| explain(&prog, &group, refused))?;
+    let Some(group) = request(&members) else {
+        return Ok(());
+    };
+    if debug {
+        output::out(&prog.line(format_args!("asking the kernel to {}", sentence(&members))));
     }
-    Ok(())
+    kernel
+        .ask(&Request::Grpsa(group))
+        .map_err(|refused| explain(&prog, &members, refused, &KnownSas::default()))
 }
 
 /// The messages that [`run`] would send.
@@ -119,8 +120,7 @@ pub(crate) fn rehearse(prog: Prog, args: Vec<OsString>) -> crate::rehearse::Mess
         (Action::List(_), _) => return Ok(Vec::new()),
         (Action::Group(members), _) => members,
     };
-    let groups = requests(&members);
-    crate::rehearse::messages(&prog, groups.into_iter().map(Request::Grpsa))
+    crate::rehearse::messages(&prog, request(&members).map(Request::Grpsa))
 }
 
 /// Reads the command line; also whether `--debug` was on it.
@@ -235,32 +235,26 @@ fn member(words: &[String], nth: usize) -> Result<Said, Trouble> {
     }
 }
 
-/// The requests that make the group: pair by pair from the inside, or the one that ungroups.
-fn requests(members: &[Said]) -> Vec<Grpsa> {
+/// The request that makes the group, or that ungroups the only one. Nobody is no group.
+fn request(members: &[Said]) -> Option<Grpsa> {
     let info = |said: &Said| SaInfo {
         spi: said.spi,
         ..SaInfo::default()
     };
-    let group = |first: &Said, second: Option<&Said>| Grpsa {
+    let (first, rest) = members.split_first()?;
+    Some(Grpsa {
         first: *first,
         first_sa: info(first),
-        second: second.map(|second| (*second, info(second))),
-    };
-    match members {
-        [only] => vec![group(only, None)],
-        members => {
-            let outer = members.iter().skip(1);
-            members
-                .iter()
-                .zip(outer)
-                .map(|(inner, outer)| group(inner, Some(outer)))
-                .collect()
-        }
-    }
+        second: rest.first().map(|second| (*second, info(second))),
+        outer: rest.get(1).map(|third| Outer {
+            third: *third,
+            fourth: rest.get(2).copied(),
+        }),
+    })
 }
 
 /// The kernel's refusal. Its first line stands there twice, as it always has; then what it means for this request.
-fn explain(prog: &Prog, group: &Grpsa, refused: Refused) -> Error {
+fn explain(prog: &Prog, members: &[Said], refused: Refused, known: &KnownSas) -> Error {
     let errno = match refused {
         Refused::Errno(errno) => errno,
         Refused::Truncated(len) => {
@@ -271,23 +265,61 @@ fn explain(prog: &Prog, group: &Grpsa, refused: Refused) -> Error {
         "pfkey write failed, returning -1 with errno={}.",
         refusal::number(errno)
     ));
-    let why = match errno {
-        Errno::ENOENT if group.second.is_some() => "at least one of them does not exist".to_owned(),
-        Errno::ENOENT => "it does not exist".to_owned(),
-        Errno::EEXIST => "the first is grouped with another SA already".to_owned(),
-        errno => kernel::reason(errno).to_string(),
-    };
     let text = format!(
         "{failed}{failed}{}\n",
         refusal::spigrp(errno, kernel::is_root())
     );
-    Error::told(text).then_told(&prog.line(format_args!("cannot {}: {why}", sentence(group))))
+    let why = reason(errno, members, known);
+    Error::told(text).then_told(&prog.line(format_args!("cannot {}: {why}", sentence(members))))
+}
+
+/// What an errno means for these SAs. It does not say which of them are meant: that is looked up.
+fn reason(errno: Errno, members: &[Said], known: &KnownSas) -> String {
+    match errno {
+        Errno::ENOENT if members.len() == 1 => "it does not exist".to_owned(),
+        Errno::ENOENT => match named(members, |_, said| !known.is_empty() && !known.contains(said)) {
+            (0, _) => "at least one of them does not exist".to_owned(),
+            (1, name) => format!("{name} does not exist"),
+            (_, names) => format!("{names} do not exist"),
+        },
+        Errno::EEXIST => {
+            let is_repeated = |at, said: &Said| members.iter().take(at).any(|other| other == said);
+            if let (1.., names) = named(members, is_repeated) {
+                return format!("{names} cannot be there more than once");
+            }
+            match named(members, |_, said| known.is_grouped(said)) {
+                (0, _) => "one of them is grouped with another SA already".to_owned(),
+                (1, name) => format!("{name} is in a group already"),
+                (_, names) => format!("{names} are in groups already"),
+            }
+        }
+        Errno::EINVAL if members.len() > 1 => format!(
+            "there would be more than {MOST_MEMBERS} in the group, or SAs of both directions, or one of another dialect"
+        ),
+        errno => kernel::reason(errno).to_string(),
+    }
+}
+
+/// How many of `members` are `wanted`, by place and name, and their names.
+fn named(members: &[Said], wanted: impl Fn(usize, &Said) -> bool) -> (usize, String) {
+    let mut names: Vec<String> = members
+        .iter()
+        .enumerate()
+        .filter(|(at, said)| wanted(*at, said))
+        .map(|(_, said)| said.to_string())
+        .collect();
+    names.dedup();
+    (names.len(), names.join(" and "))
 }
 
 /// The request as the end of a sentence.
-fn sentence(group: &Grpsa) -> String {
-    match &group.second {
-        Some((second, _)) => format!("group {} with {second} outside it", group.first),
-        None => format!("take {} out of its group", group.first),
+fn sentence(members: &[Said]) -> String {
+    match members {
+        [] => "group nothing".to_owned(),
+        [only] => format!("take {only} out of its group"),
+        [inner, outer @ ..] => {
+            let outer: Vec<String> = outer.iter().map(Said::to_string).collect();
+            format!("group {inner} with {} outside it", outer.join(", then "))
+        }
     }
 }

@@ -50,6 +50,17 @@ impl KnownSas {
         self.groups().contains_key(said)
     }
 
+    /// Whether nothing is known: there is no SA, or the table cannot be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups().is_empty()
+    }
+
+    /// Whether the SA of this name has others before or behind it.
+    pub(crate) fn is_grouped(&self, said: &Said) -> bool {
+        let mut groups = self.groups().values().filter(|group| group.len() > 1);
+        groups.any(|group| group.contains(said))
+    }
+
     /// The SA of this name and those around it, from the inside out.
     ///
     /// The table lists inbound groups as packets meet them, from the outside in: a tunnel that is the last of its group
@@ -91,7 +102,11 @@ mod tests {
         let inbound =
             KnownSas::of("esp0x1234@192.168.1.2 tun0x1002@192.168.1.2 \ntun0x1002@192.168.1.2 \n");
         assert_eq!(inbound.group(&tunnel), Some(vec![tunnel, esp]));
-        assert!(!known.contains(&Said::parse("esp0x1235@192.168.1.2").unwrap()));
+        let other = Said::parse("esp0x1235@192.168.1.2").unwrap();
+        assert!(!known.contains(&other) && !known.is_grouped(&other));
+        assert!(known.is_grouped(&tunnel) && known.is_grouped(&esp) && !known.is_empty());
+        assert!(!KnownSas::of("esp0x1234@192.168.1.2 \n").is_grouped(&esp));
+        assert!(KnownSas::of("").is_empty());
         let json = group_json(text.lines().next().unwrap()).unwrap();
         let want = r#"{"members":["tun0x1002@192.168.1.2","esp0x1234@192.168.1.2"]}"#;
         assert_eq!(json.to_string(), want);

@@ -4,10 +4,10 @@
 
 #![cfg(target_endian = "little")]
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::build::Origin;
-use super::super::ext::{DebugMasks, Key, SaInfo, SarefPair};
+use super::super::ext::{DebugMasks, Key, Outer, SaInfo, SarefPair};
 use super::super::request::{
     AddAction, AddFlow, DelAction, DelFlow, Flow, FlushScope, Grpsa, SaParams, SaRef,
 };
@@ -111,10 +111,33 @@ fn spigrp_groups() {
         first: said(SaProto::Ipip, tun, v4(10, 0, 0, 2)),
         first_sa: info(tun),
         second: Some((said(SaProto::Esp, esp, v4(10, 0, 0, 2)), info(esp))),
+        outer: None,
     };
     let mut buf = [0xff; MAX_REPLY];
     let written = compose::grpsa(&mut buf, origin(0xb6), &pair);
     both_ways(SPIGRP, written, Request::Grpsa(pair));
+}
+
+#[test]
+fn spigrp_groups_four() {
+    let (tun, comp, here) = (0x1235, 0x1236, v4(10, 0, 0, 2));
+    let info = |spi| SaInfo {
+        spi,
+        ..SaInfo::default()
+    };
+    let there = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into();
+    let group = Grpsa {
+        first: said(SaProto::Ipip, tun, here),
+        first_sa: info(tun),
+        second: Some((said(SaProto::Comp, comp, here), info(comp))),
+        outer: Some(Outer {
+            third: said(SaProto::Esp, 0x1234, here),
+            fourth: Some(said(SaProto::Ah, 0x1237, there)),
+        }),
+    };
+    let mut buf = [0xff; MAX_REPLY];
+    let written = compose::grpsa(&mut buf, origin(0xb6), &group);
+    both_ways(SPIGRP_FOUR, written, Request::Grpsa(group));
 }
 
 #[test]

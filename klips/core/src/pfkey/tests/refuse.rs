@@ -8,6 +8,7 @@ use super::super::build::Origin;
 use super::super::ext::*;
 use super::super::types::{flags, state};
 use super::*;
+use crate::said::{SaProto, Said};
 
 const SRC: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const DST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
@@ -160,7 +161,8 @@ fn extensions_that_do_not_fit() {
             add_with(ESP, 3, |b| ext(b, 0, ExtType::PlumbIf, [0; 4], &[])),
         ),
         ("type 0", with_byte(add(), 18, 0)),
-        ("type 33", with_byte(add(), 18, 33)),
+        ("type 34", with_byte(add(), 18, 34)),
+        ("X_GROUP", with_byte(add(), 18, 33)),
         ("duplicate", add_with(ESP, 3, |b| named(b, &ESP))),
         (
             "not permitted",
@@ -503,6 +505,111 @@ fn groups() {
     }
 }
 
+/// GRPSA of two SAs, and an X_GROUP of these bytes behind its header.
+fn larger_group(more: &[u8]) -> Vec<u8> {
+    message(MsgType::Grpsa, 9, |b| {
+        b.sa(ExtType::Sa, &ESP)
+            .address(ExtType::AddressDst, DST)
+            .satype2(3)
+            .sa(ExtType::Sa2, &ESP)
+            .address(ExtType::AddressDst2, DST);
+        let words = (more.len() / 8 + 1) as u16;
+        ext(b, words, ExtType::Group, [0; 4], more);
+    })
+}
+
+/// A member of an X_GROUP: a satype, a family, and a byte behind an IPv4 address.
+fn member(satype: u8, reserved: u8, family: u16, padding: u8) -> Vec<u8> {
+    let mut bytes = std::vec![satype, reserved];
+    bytes.extend(family.to_ne_bytes());
+    bytes.extend([0, 0, 0x12, 0x34, 192, 0, 2, 1]);
+    bytes.extend([0; 11]);
+    bytes.push(padding);
+    bytes
+}
+
+#[test]
+fn larger_groups() {
+    let good = member(3, 0, 2, 0);
+    let long = [&good[..], &[0; 8]].concat();
+    let rows: &[(&str, Vec<u8>)] = &[
+        ("no member", larger_group(&[])),
+        ("a word of a member", larger_group(&good[..8])),
+        ("two words of a member", larger_group(&good[..16])),
+        ("a member and a word", larger_group(&long)),
+        ("three members", larger_group(&good.repeat(3))),
+        ("satype 0", larger_group(&member(0, 0, 2, 0))),
+        ("satype of no protocol", larger_group(&member(5, 0, 2, 0))),
+        ("satype 12", larger_group(&member(12, 0, 2, 0))),
+        ("reserved of a member", larger_group(&member(3, 1, 2, 0))),
+        ("behind the address", larger_group(&member(3, 0, 2, 1))),
+        (
+            "the second member",
+            larger_group(&[good.clone(), member(3, 0, 2, 1)].concat()),
+        ),
+    ];
+    for (what, bytes) in rows {
+        refused(what, bytes, Errno::Einval);
+    }
+    let body = larger_group(&good).len() - good.len();
+    for at in body - 4..body {
+        let bytes = with_byte(larger_group(&good), at, 1);
+        refused("reserved", &bytes, Errno::Einval);
+    }
+    for family in [0, 1, 15, 0x0200] {
+        let bytes = larger_group(&member(3, 0, family, 0));
+        refused("family", &bytes, Errno::Epfnosupport);
+    }
+    for good in [
+        good.clone(),
+        good.repeat(2),
+        member(11, 0, 2, 0),
+        member(3, 0, 10, 7),
+    ] {
+        assert!(matches!(read(&larger_group(&good)), Ok(Ok(_))));
+    }
+}
+
+#[test]
+fn larger_groups_have_a_second_sa_and_are_told_once() {
+    let outer = Outer {
+        third: Said {
+            dst: DST,
+            spi: 7,
+            proto: SaProto::Ah,
+        },
+        fourth: None,
+    };
+    let alone = message(MsgType::Grpsa, 9, |b| {
+        b.sa(ExtType::Sa, &ESP)
+            .address(ExtType::AddressDst, DST)
+            .group(Some(&outer));
+    });
+    refused("no second SA", &alone, Errno::Einval);
+    let half = message(MsgType::Grpsa, 9, |b| {
+        b.sa(ExtType::Sa, &ESP)
+            .address(ExtType::AddressDst, DST)
+            .satype2(3)
+            .group(Some(&outer));
+    });
+    refused("half a second SA", &half, Errno::Einval);
+    let twice = message(MsgType::Grpsa, 9, |b| {
+        b.sa(ExtType::Sa, &ESP)
+            .address(ExtType::AddressDst, DST)
+            .satype2(3)
+            .sa(ExtType::Sa2, &ESP)
+            .address(ExtType::AddressDst2, DST)
+            .group(Some(&outer))
+            .group(Some(&outer));
+    });
+    refused("twice", &twice, Errno::Einval);
+    let elsewhere = message(MsgType::Delete, 3, |b| {
+        named(b, &ESP);
+        b.group(Some(&outer));
+    });
+    refused("in DELETE", &elsewhere, Errno::Einval);
+}
+
 #[test]
 fn flows() {
     let four = [
@@ -613,8 +720,8 @@ fn numbers_and_bits() {
         assert_eq!(ExtType::from_number(ext.number()), Some(*ext));
     }
     assert_eq!(ExtType::from_number(0), None);
-    assert_eq!(ExtType::from_number(33), None);
-    assert_eq!(ExtType::ALL.len(), 32);
+    assert_eq!(ExtType::from_number(34), None);
+    assert_eq!(ExtType::ALL.len(), 33);
     assert_eq!(MsgType::ALL.len(), 19);
 }
 
@@ -636,7 +743,7 @@ const REQUESTS: &[Row] = &[
     (8, &[], &[]),
     (9, &[], &[]),
     (10, &[], &[]),
-    (13, &[1, 6], &[18, 19, 20]),
+    (13, &[1, 6], &[18, 19, 20, 33]),
     (14, &[1, 6, 21, 22, 23, 24], &[5, 10, 11, 26]),
     (15, &[], &[1, 10, 11, 21, 22, 23, 24, 26]),
     (16, &[25], &[]),
@@ -658,7 +765,7 @@ const REPLIES: &[Row] = &[
     (6, &[5, 6, 13], &[7, 10, 11, 12]),
     (7, &[], &[14, 15]),
     (8, &[1, 2, 5, 6], &[3, 4]),
-    (13, &[1, 6], &[18, 19, 20]),
+    (13, &[1, 6], &[18, 19, 20, 33]),
     (14, &[1, 6, 21, 22, 23, 24], &[5, 26]),
     (15, &[21, 22, 23, 24], &[1, 26]),
 ];

@@ -211,10 +211,20 @@ fn replies_about_names() {
         first: said,
         first_sa: SA,
         second: Some((said, SA)),
+        outer: None,
     };
     let grouped = reply::grpsa(&mut buf, &header(MsgType::Grpsa, 9), &pair).unwrap();
     assert_eq!(sound(MsgType::Grpsa, grouped), [1, 6, 18, 19, 20]);
-    pair.second = None;
+    pair.outer = Some(Outer {
+        third: said,
+        fourth: Some(said),
+    });
+    let four = reply::grpsa(&mut buf, &header(MsgType::Grpsa, 9), &pair).unwrap();
+    assert_eq!(sound(MsgType::Grpsa, four), [1, 6, 18, 19, 20, 33]);
+    let told = envelope::open(four).unwrap().extensions().last();
+    let told = told.and_then(Result::ok).map(|ext| ext.decode());
+    assert!(matches!(told, Some(Ok(Ext::Group(outer))) if Some(outer) == pair.outer));
+    (pair.second, pair.outer) = (None, None);
     let single = reply::grpsa(&mut buf, &header(MsgType::Grpsa, 9), &pair).unwrap();
     assert_eq!(sound(MsgType::Grpsa, single), [1, 6]);
 }

@@ -167,17 +167,31 @@ fn names_of_sas() {
         first: name.said,
         first_sa: sa,
         second: None,
+        outer: None,
     }));
     let outer = Said {
         dst: v4(2),
         spi: 7,
         proto: SaProto::Ipip,
     };
-    survives(Request::Grpsa(Grpsa {
+    let mut group = Grpsa {
         first: name.said,
         first_sa: sa,
         second: Some((outer, SaInfo { spi: 7, ..sa })),
-    }));
+        outer: None,
+    };
+    survives(Request::Grpsa(group));
+    assert!(group.members().eq([name.said, outer]));
+    for (third, fourth) in [
+        (outer, None),
+        (name.said, Some(outer)),
+        (outer, Some(name.said)),
+    ] {
+        group.outer = Some(Outer { third, fourth });
+        survives(Request::Grpsa(group));
+        let all = [Some(name.said), Some(outer), Some(third), fourth];
+        assert!(group.members().eq(all.into_iter().flatten()));
+    }
 }
 
 #[test]

@@ -92,6 +92,13 @@ fn short_sas() {
 }
 
 #[test]
+fn a_larger_group_is_klips() {
+    // Nothing but a short SA, which is not enough by itself, and X_GROUP.
+    let group = "04002100 00000000 03000200 00001234 0a000002 00000000 00000000 00000000";
+    assert_eq!(short_add(3, 12, group), Some(Speech::Klips));
+}
+
+#[test]
 fn keys_are_blanked_and_nothing_else() {
     let sample = hex(SPI_ADD_ESP);
     let mut shown = sample.clone();

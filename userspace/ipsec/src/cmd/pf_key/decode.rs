@@ -5,7 +5,9 @@
 use std::fmt::{self, Write};
 
 use klips_core::addr::Addr;
-use klips_core::pfkey::ext::{Algs, DebugMasks, Endpoint, Ident, Lifetime, Proposal, SaInfo};
+use klips_core::pfkey::ext::{
+    Algs, DebugMasks, Endpoint, Ident, Lifetime, Outer, Proposal, SaInfo,
+};
 use klips_core::pfkey::types::natt_type;
 use klips_core::pfkey::walk::{Malformed, RawExt};
 use klips_core::pfkey::{Errno, Ext, ExtType};
@@ -103,6 +105,7 @@ fn value(text: &mut String, decoded: &Ext<'_>, ext: &RawExt<'_>, satype: u8) -> 
             text.write_str(if transport { ", transport mode" } else { "" })
         }
         Ext::Saref(pair) => write!(text, "{}, twin {}", pair.me, pair.him),
+        Ext::Group(outer) => members(text, outer),
         _ => write!(text, "{} bytes", ext.payload().len()),
     }
 }
@@ -150,6 +153,14 @@ fn address(text: &mut String, endpoint: &Endpoint) -> fmt::Result {
         write!(text, " protocol {}", endpoint.proto)?;
     }
     Ok(())
+}
+
+fn members(text: &mut String, outer: &Outer) -> fmt::Result {
+    write!(text, "then {}", outer.third)?;
+    match outer.fourth {
+        Some(fourth) => write!(text, ", then {fourth}"),
+        None => Ok(()),
+    }
 }
 
 fn identity(text: &mut String, ident: &Ident<'_>) -> fmt::Result {
@@ -212,6 +223,7 @@ mod tests {
     use super::*;
     use klips_core::pfkey::build::{Builder, Origin};
     use klips_core::pfkey::{compose, MsgType, MAX_REPLY};
+    use klips_core::said::Said;
 
     #[test]
     fn a_block_per_message() {
@@ -255,6 +267,26 @@ mod tests {
             cut.ends_with("    20 bytes of a message of 72\n\n"),
             "{cut}"
         );
+    }
+
+    #[test]
+    fn members_of_a_group() {
+        let said = |text| Said::parse(text).unwrap();
+        let (third, fourth) = (said("esp0x1002@192.0.2.2"), said("ah0x1003@2001:db8::2"));
+        for (fourth, want) in [
+            (None, "then esp0x1002@192.0.2.2"),
+            (
+                Some(fourth),
+                "then esp0x1002@192.0.2.2, then ah0x1003@2001:db8::2",
+            ),
+        ] {
+            let mut buf = [0; MAX_REPLY];
+            let mut builder = Builder::new(&mut buf, MsgType::Grpsa, 9, Origin::kernel(1));
+            builder.group(Some(&Outer { third, fourth }));
+            let text = text(&Message::new(builder.into_bytes().unwrap()));
+            let line = format!("    X_GROUP             {want}\n");
+            assert!(text.contains(&line), "{text}");
+        }
     }
 
     #[test]

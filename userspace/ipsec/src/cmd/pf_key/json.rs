@@ -94,6 +94,11 @@ fn fields(decoded: &Ext<'_>, ext: &RawExt<'_>, satype: u8) -> Vec<Field> {
             vec![("device", name.into()), ("transport", transport.into())]
         }
         Ext::Saref(pair) => vec![("reference", pair.me.into()), ("twin", pair.him.into())],
+        Ext::Group(outer) => {
+            let members = [Some(outer.third), outer.fourth];
+            let members = members.iter().flatten().map(Value::text);
+            vec![("members", Value::list(members))]
+        }
         _ => vec![("bytes", len(ext.payload()))],
     }
 }
@@ -192,7 +197,9 @@ fn debug(masks: &DebugMasks) -> Vec<Field> {
 mod tests {
     use super::*;
     use klips_core::pfkey::build::{Builder, Origin};
+    use klips_core::pfkey::ext::Outer;
     use klips_core::pfkey::{MsgType, MAX_REPLY};
+    use klips_core::said::Said;
 
     #[test]
     fn a_line_per_message() {
@@ -232,5 +239,19 @@ mod tests {
             bytes.len()
         );
         assert!(cut.trim_end().ends_with(&want), "{cut}");
+    }
+
+    #[test]
+    fn members_of_a_group() {
+        let mut buf = [0; MAX_REPLY];
+        let mut builder = Builder::new(&mut buf, MsgType::Grpsa, 9, Origin::kernel(1));
+        builder.group(Some(&Outer {
+            third: Said::parse("esp0x1002@192.0.2.2").unwrap(),
+            fourth: Said::parse("ah0x1003@192.0.2.2").ok(),
+        }));
+        let text = text(&Message::new(builder.into_bytes().unwrap()));
+        let want =
+            r#"[{"type":"X_GROUP","members":["esp0x1002@192.0.2.2","ah0x1003@192.0.2.2"]}]}"#;
+        assert!(text.trim_end().ends_with(want), "{text}");
     }
 }
