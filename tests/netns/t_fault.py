@@ -122,6 +122,12 @@ with case("GRPSA: an SA more, and the end of the group"):
     sure(*chain)()
     swept("GRPSA that dissolves", asks(group(names[1])), sure(*chain))
 
+with case("GRPSA of four SAs: all of them, or none"):
+    sure(group(names[0]))()
+    for count in (3, 4):
+        swept(f"GRPSA of {count}", asks(group(*names[:count])), sure(group(names[0])), least=count)
+    sure(*chain)()
+
 with case("GET, DELETE of a group, FLUSH, EXPIRE"):
     swept("GET", asks(pfkey.message(pfkey.GET, ESP, pfkey.sa(0x2001, state=0), pfkey.address(pfkey.SRC, US),
                                     pfkey.address(pfkey.DST, PEER))))

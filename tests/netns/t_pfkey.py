@@ -13,8 +13,8 @@ from klipstest.pfkey import (
     ADD, ADDFLOW, AH, COMP, DELETE, DELFLOW, DST, DST_FLOW, DUMP, DYING, ESP, EXPIRE, FLUSH, GET, GETSPI, GRPSA, IDENT_DST,
     IDENT_SRC, INFLOW, INT, IPIP, KEY_AUTH, KEY_ENCRYPT, LARVAL, LIFETIME_CURRENT, LIFETIME_HARD, LIFETIME_SOFT, MATURE,
     PCHANGE, PROMISC, PROTOCOL, REGISTER, REPLACEFLOW, SA, SA2, SATYPE2, SPIRANGE, SRC, SRC_FLOW, SUPPORTED_AUTH,
-    SUPPORTED_ENCRYPT, UPDATE, DST2, PF_KEY, PF_KEY_V2, PfKey, add, addflow, address, clear_flows, delflow, ext, flow, group,
-    key, lifetime, message, sa, spirange)
+    SUPPORTED_ENCRYPT, UPDATE, DST2, GROUP, PF_KEY, PF_KEY_V2, PfKey, add, addflow, address, clear_flows, delflow, ext, flow,
+    group, key, lifetime, member, message, sa, spirange)
 from klipstest.tap import case, check, contains, end, equal, fewer
 
 ME, PEER = "192.0.2.1", "192.0.2.2"
@@ -150,7 +150,7 @@ with case("another version, reserved bits, types that there are not: EINVAL"):
 with case("every kind of request with its body cut off at each word: EINVAL, or EMSGSIZE in the middle of one"):
     reset()
     for data in (esp(), which(GET), which(DELETE), message(GETSPI, ESP, address(SRC, ME), address(DST, PEER), spirange(256, 999)),
-                 group((IPIP, PEER, 0x1000), (ESP, PEER, 0x1001)),
+                 group((IPIP, PEER, 0x1000), (ESP, PEER, 0x1001)), group(*[(IPIP, PEER, 0x1000 + n) for n in range(4)]),
                  addflow(flow("10.1.0.0", "255.255.0.0", "10.2.0.0", "255.255.0.0", 6, 1, 2), PEER, 0x1000, IPIP)):
         for length in range(16, len(data), 8):
             cut = data[:4] + struct.pack("=H", length // 8) + data[6:length]
@@ -176,7 +176,8 @@ with case("an SA extension of 2 words, as RFC 2367 has it, is good"):
     reset()
 
 with case("extensions that are unknown, twice there, or out of place: EINVAL"):
-    for extra, text in ((ext(0, bytes(4)), "type 0"), (ext(33, bytes(4)), "type 33"), (ext(0xffff, bytes(4)), "type 65535"),
+    for extra, text in ((ext(0, bytes(4)), "type 0"), (ext(34, bytes(4)), "type 34"),
+                        (ext(GROUP, bytes(4) + member(ESP, PEER, 0x1002)), "members of a group"), (ext(0xffff, bytes(4)), "type 65535"),
                         (address(SRC, ME), "a second source"), (spirange(256, 300), "a range in ADD"),
                         (lifetime(LIFETIME_CURRENT), "CURRENT")):
         data = bytearray(esp() + extra)
@@ -496,6 +497,7 @@ with case(f"{DAMAGED} damaged messages do no harm"):
     seeds = [esp(), which(GET), which(DELETE), message(REGISTER, ESP), message(FLUSH, 0), clear_flows(),
              message(GETSPI, ESP, address(SRC, ME), address(DST, PEER), spirange(256, 999)),
              group((IPIP, PEER, 0x1000), (ESP, PEER, 0x1001)), addflow(FLOW, PEER, 0x1000, IPIP), delflow(FLOW),
+             group((IPIP, PEER, 0x1000), (ESP, PEER, 0x1001), (ESP, PEER, 0x1001), (AH, PEER, 0x1003)),
              addflow(FLOW, PEER, 0x1000, IPIP, INFLOW)]
     noise = os.urandom(300_000)
     for number in range(DAMAGED):

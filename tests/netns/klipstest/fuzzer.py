@@ -31,7 +31,7 @@ MUTE = (ACQUIRE, 16)
 LISTS = (DUMP, kame.SPDDUMP)
 # What the kernel says by itself about something that has changed.
 UNASKED = (ACQUIRE, EXPIRE, 17, 21)
-LAST_TYPE, LAST_EXT = 24, 32
+LAST_TYPE, LAST_EXT = 24, 33
 IP_IPSEC_POLICY, IPV6_IPSEC_POLICY = 16, 34
 # Which sockets a request of each dialect is written to. The deaf ones are never read from, the new ones know nothing.
 ROLES = {"klips": ("klips", "klips", "klips", "klips too", "new", "deaf klips"),

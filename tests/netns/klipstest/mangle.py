@@ -7,7 +7,7 @@ HEAD = struct.Struct("=BBBBHHII")
 VERSION, KIND, ERRNO, SATYPE, WORDS, RESERVED, SEQ, PID = range(8)
 LONGEST = 4096
 # One more than the last of each, in either dialect.
-LAST_KIND, LAST_EXT, LAST_SATYPE = 25, 33, 12
+LAST_KIND, LAST_EXT, LAST_SATYPE = 25, 34, 12
 # Numbers that something may change at, or beside.
 EDGES = (0, 1, 2, 3, 4, 5, 8, 16, 24, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 4095, 4096, 4097, 0x7fff,
          0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 1 << 32, (1 << 63) - 1, 1 << 63,

@@ -8,6 +8,7 @@ errno or 0 and never changes anything when it fails).
 
 import errno
 import ipaddress
+import itertools
 import struct
 from dataclasses import dataclass, field
 
@@ -197,21 +198,27 @@ class Model:
             said = self.sas[said].prev
         return said
 
-    def group(self, first, second):
-        """Groups two SAs, or dissolves the group of one."""
-        if first not in self.sas or (second and second not in self.sas):
+    def group(self, *names):
+        """Groups SAs, or dissolves the group of one."""
+        if any(said not in self.sas for said in names):
             return errno.ENOENT
-        if not second:
+        first, *outer = names
+        if not outer:
             for said in self.chain(self.head(first)):
                 self.sas[said].next = self.sas[said].prev = None
             return 0
-        if self.sas[second].inbound:
-            first, second = second, first
-        if self.sas[first].next or self.sas[second].prev or self.head(first) == second:
-            return errno.EEXIST
-        if len(self.chain(self.head(first))) + len(self.chain(second)) > MOST_IN_GROUP:
+        inbound = {self.sas[said].inbound for said in outer}
+        if len(inbound) > 1:
             return errno.EINVAL
-        self.sas[first].next, self.sas[second].prev = second, first
+        chain = names[::-1] if True in inbound else names
+        pairs = list(itertools.pairwise(chain))
+        taken = any(self.sas[said].next or self.sas[behind].prev for said, behind in pairs)
+        if taken or len(set(chain)) < len(chain) or self.head(chain[0]) == chain[-1]:
+            return errno.EEXIST
+        if len(self.chain(self.head(chain[0]))) + len(chain[1:-1]) + len(self.chain(chain[-1])) > MOST_IN_GROUP:
+            return errno.EINVAL
+        for said, behind in pairs:
+            self.sas[said].next, self.sas[behind].prev = behind, said
         return 0
 
     def remove(self, said):

@@ -20,6 +20,8 @@ SUPPORTED_AUTH, SUPPORTED_ENCRYPT, SPIRANGE = range(14, 17)
 SATYPE2, SA2, DST2, SRC_FLOW, DST_FLOW, SRC_MASK, DST_MASK = range(18, 25)
 PROTOCOL, NATT_TYPE, NATT_SPORT, NATT_DPORT = range(26, 30)
 NATT_NONESP = 2
+# The third and fourth SA of GRPSA.
+GROUP = 33
 
 AH, ESP, IPIP, COMP, INT = 2, 3, 9, 10, 11
 LARVAL, MATURE, DYING, DEAD = range(4)
@@ -107,13 +109,22 @@ def clear_flows(seq=1, pid=0):
     return message(DELFLOW, 0, sa(0, state=0, flags=CLEARFLOW), seq=seq, pid=pid)
 
 
-def group(first, second=None, seq=1, pid=0):
-    """GRPSA; each of the two is (satype, dst, spi)."""
+def member(satype, dst, spi, family=None):
+    """A member of a group, as it stands in the extension GROUP."""
+    own, octets = (socket.AF_INET6, socket.inet_pton(socket.AF_INET6, dst)) if ":" in dst else \
+        (socket.AF_INET, socket.inet_aton(dst) + bytes(12))
+    return struct.pack("=BBH", satype, 0, own if family is None else family) + struct.pack("!I", spi) + octets
+
+
+def group(first, second=None, *outer, seq=1, pid=0):
+    """GRPSA; each SA is (satype, dst, spi)."""
     satype, dst, spi = first
     exts = [sa(spi, state=0), address(DST, dst)]
     if second:
         satype2, dst2, spi2 = second
         exts += [ext(SATYPE2, struct.pack("=I", satype2)), sa(spi2, SA2, state=0), address(DST2, dst2)]
+    if outer:
+        exts.append(ext(GROUP, bytes(4) + b"".join(member(*name) for name in outer)))
     return message(GRPSA, satype, *exts, seq=seq, pid=pid)
 
 

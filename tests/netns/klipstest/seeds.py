@@ -78,6 +78,9 @@ def klips():
                      pfkey.add(*ah, HERE, auth=3, auth_key=bytes(20)), pfkey.group(esp, ah), pfkey.group(comp, esp),
                      pfkey.group((IPIP, PEER, 0x1000), comp),
                      pfkey.addflow(flow, PEER, 0x1000, IPIP, pfkey.REPLACEFLOW), pfkey.group((IPIP, PEER, 0x1000))]
+    yield out[:2] + [pfkey.add(*comp, HERE, encrypt=2), pfkey.add(*ah, HERE, auth=3, auth_key=bytes(20)),
+                     pfkey.group((IPIP, PEER, 0x1000), comp, esp), pfkey.group(esp),
+                     pfkey.group((IPIP, PEER, 0x1000), comp, esp, ah), pfkey.group(comp, esp, ah, ah)]
     yield shunt + [pfkey.addflow(narrow, "0.0.0.0", 260, INT), pfkey.delflow(narrow), pfkey.clear_flows()]
     yield [message(GETSPI, ESP, pfkey.address(SRC, HERE), pfkey.address(DST, PEER), pfkey.spirange(0x3000, 0x3000)),
            pfkey.add(ESP, PEER, 0x3000, HERE, kind=UPDATE, replay=32, **PLAIN), _named(GET, ESP, 0x3000),
