@@ -37,7 +37,7 @@ use crate::{
         sa::{Limit, Sa},
     },
     spd,
-    stats::Drops,
+    stats::{Drops, SpreadCount},
     sysctl::Switches,
     told::Told,
     trap::Traps,
@@ -101,6 +101,7 @@ impl PerNet for Instance {
         let flows = Flows::new(&yard)?;
         let (devices, asks) = (Devices::new(&yard)?, Asks::new()?);
         let (traps, drops, sysctl) = (Traps::new()?, Drops::new()?, Switches::new()?);
+        let spread = SpreadCount::new()?;
         let tables = Arc::pin_init(
             pin_init!(Tables {
                 eroutes,
@@ -110,6 +111,7 @@ impl PerNet for Instance {
                 traps,
                 asks,
                 drops,
+                spread,
                 told: Told::new(),
                 sysctl,
                 devices,

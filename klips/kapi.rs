@@ -15,6 +15,7 @@ pub(crate) mod percpu;
 pub(crate) mod proc_fs;
 pub(crate) mod rcu;
 pub(crate) mod rcu_map;
+pub(crate) mod spread;
 pub(crate) mod sysctl;
 pub(crate) mod time;
 pub(crate) mod work;

@@ -46,6 +46,7 @@ use instance::{Follower, Instance};
 use kapi::{
     layout,
     net::{dev, keymgr, netns, notifier, proto, sock},
+    spread,
 };
 use kernel::prelude::*;
 
@@ -77,6 +78,7 @@ struct Klips {
     _links: dev::Registration<device::IpsecDev>,
     _notifier: notifier::Registration<Follower>,
     _namespaces: netns::Registration<Instance>,
+    _spreading: spread::Registration,
 }
 
 /// Module parameters, checked.
@@ -101,6 +103,7 @@ mod params {
 impl kernel::Module for Klips {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         layout::check()?;
+        let spreading = spread::Registration::new()?;
         let namespaces = netns::Registration::new()?;
         let notifier = notifier::Registration::new()?;
         let links = dev::Registration::new()?;
@@ -126,6 +129,7 @@ impl kernel::Module for Klips {
             _links: links,
             _notifier: notifier,
             _namespaces: namespaces,
+            _spreading: spreading,
         })
     }
 }

@@ -230,7 +230,7 @@ impl Listing for Attachments {
 /// The files of one namespace. Field order is removal order: children before their directories.
 pub(crate) struct Files {
     _links: [Entry; 6],
-    _files: [Entry; 18],
+    _files: [Entry; 19],
     _directories: [Entry; 5],
     _root: Entry,
     _sysctl: Table,
@@ -258,6 +258,7 @@ impl Files {
             Entry::listing::<status::Reasons>(net, Some(&stats), c"drops", PRIVATE)?,
             Entry::listing::<status::TrapCount>(net, Some(&stats), c"trap_count", PRIVATE)?,
             Entry::listing::<status::TrapSendCount>(net, Some(&stats), c"trap_sendcount", PRIVATE)?,
+            Entry::listing::<status::SpreadCount>(net, Some(&stats), c"spread_count", PRIVATE)?,
             Entry::writable::<status::Birth<4>>(net, Some(&birth), c"ipv4", WRITABLE)?,
             Entry::writable::<status::Birth<6>>(net, Some(&birth), c"ipv6", WRITABLE)?,
             Entry::listing::<sockets::Sockets>(net, None, c"pf_key", PRIVATE)?,

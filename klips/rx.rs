@@ -13,6 +13,7 @@ mod header;
 mod later;
 mod leave;
 mod policy;
+mod spread;
 
 pub(crate) use entry::{Ah, Esp};
 pub(crate) use policy::inward;
@@ -187,7 +188,8 @@ impl<'g> Inbound<'g> {
                 depth,
                 ports,
             };
-            let next_header = match sa.fixed.xform.waits() {
+            let elsewhere = sa.fixed.xform.waits().or_else(|| spread::of(sa));
+            let next_header = match elsewhere {
                 None => self.open(sa, &at, &mut packet),
                 Some(esp) => match self.submit(esp, sa, &at, path, packet)? {
                     None => return Ok(None),
@@ -344,6 +346,7 @@ impl<'g> Inbound<'g> {
         if let Some(limit) = limit {
             self.ns.report(sa, limit);
         }
+        self.weigh_now_and_then(sa, seq);
         recorded
     }
 

@@ -24,6 +24,26 @@ impl Drops {
     }
 }
 
+/// Packets that were spread over processors, of one namespace.
+pub(crate) struct SpreadCount(Counters<1>);
+
+impl SpreadCount {
+    /// Makes a zeroed counter. Process context.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Counters::new()?))
+    }
+
+    /// How many there were.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.sum(0)
+    }
+
+    /// Counts one.
+    pub(crate) fn add(&self) {
+        self.0.add(0, 1);
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Slot {
     RxPackets,

@@ -30,6 +30,7 @@ const NAMES: [&CStr; COUNT] = [
     c"async_crypto",
     c"df",
     c"pfkey_dialect",
+    c"spread_rate",
     c"debug_tunnel",
     c"debug_xform",
     c"debug_eroute",
@@ -45,7 +46,7 @@ const NAMES: [&CStr; COUNT] = [
     c"debug_netlink",
 ];
 const DEFAULTS: [i32; COUNT] = [
-    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 1, 0, 4096, 20, 120, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
 const ICMP: usize = 0;
 const INBOUND_POLICY_CHECK: usize = 1;
@@ -57,7 +58,8 @@ const ACQUIRE_RATE: usize = 6;
 const ASYNC_CRYPTO: usize = 7;
 const DF: usize = 8;
 const PFKEY_DIALECT: usize = 9;
-const DEBUG: usize = 10;
+const SPREAD_RATE: usize = 10;
+const DEBUG: usize = 11;
 
 /// What may be talked about in the kernel log, in the order of the sysctls. The first nine are `klipsdebug`'s.
 ///
@@ -215,6 +217,11 @@ impl Switches {
     /// SAs that are made take the ciphers that the kernel ranks highest, also asynchronous ones.
     pub(crate) fn async_crypto(&self) -> bool {
         self.get(ASYNC_CRYPTO) != 0
+    }
+
+    /// The rate of packets of one SA, in a second, from which on all processors decrypt them; 0: there is none.
+    pub(crate) fn spread_rate(&self) -> u64 {
+        u64::try_from(self.get(SPREAD_RATE)).unwrap_or(0)
     }
 
     /// The mask of a subsystem.

@@ -17,7 +17,7 @@ use crate::{
     pfkey::{self, Listeners},
     sadb::{Sadb, SadbWriter},
     spd::{Spd, SpdWriter},
-    stats::{discard, DeviceStats, Drops},
+    stats::{discard, DeviceStats, Drops, SpreadCount},
     sysctl::Switches,
     told::Told,
     trap::Traps,
@@ -62,6 +62,8 @@ pub(crate) struct Tables {
     pub(crate) asks: Asks,
     /// Reasons to discard.
     pub(crate) drops: Drops,
+    /// How many packets were spread over processors.
+    pub(crate) spread: SpreadCount,
     /// Who was told of an MTU lately.
     pub(crate) told: Told,
     /// Switches.

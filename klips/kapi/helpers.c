@@ -15,4 +15,5 @@
 #include "helpers/route.c"
 #include "helpers/skbuff.c"
 #include "helpers/sock.c"
+#include "helpers/spread.c"
 #include "helpers/work.c"

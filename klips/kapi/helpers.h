@@ -12,6 +12,7 @@
 #include <linux/jump_label.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <linux/padata.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
@@ -170,10 +171,21 @@ void klips_sock_missed(struct sock *sk);
 int klips_udp_encap(struct net *net, int fd, int type);
 void klips_sock_set_family(struct sock *sk, u16 family);
 
+/* spreading */
+bool klips_has_padata(void);
+bool klips_has_processors(void);
+struct padata_instance *klips_padata_alloc(const char *name);
+void klips_padata_free(struct padata_instance *instance);
+struct padata_shell *klips_padata_alloc_shell(struct padata_instance *instance);
+void klips_padata_free_shell(struct padata_shell *shell);
+int klips_padata_do_parallel(struct padata_shell *shell, struct padata_priv *work);
+void klips_padata_do_serial(struct padata_priv *work);
+
 /* work */
 void klips_init_delayed_work(struct delayed_work *work, work_func_t fn);
 void klips_schedule_now(struct delayed_work *work);
 void klips_schedule_in(struct delayed_work *work, unsigned int secs);
+u64 klips_uptime_millis(void);
 u64 klips_uptime_secs(void);
 u64 klips_wall_secs(void);
 void klips_local_bh_disable(void);

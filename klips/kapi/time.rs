@@ -18,3 +18,9 @@ pub(crate) fn wall_secs() -> u64 {
     // SAFETY: No requirement.
     unsafe { raw::klips_wall_secs() }
 }
+
+/// Milliseconds since boot, time asleep included, as of the last tick of the clock. Any context.
+pub(crate) fn uptime_millis() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { raw::klips_uptime_millis() }
+}

@@ -58,6 +58,12 @@ single!(
 );
 
 single!(
+    /// Packets that were spread over processors.
+    SpreadCount,
+    |owner| StatRow(owner.spread.get() as u32)
+);
+
+single!(
     /// How a key daemon hands UDP encapsulation over: not yet.
     Natt,
     |_owner| NattRow::None

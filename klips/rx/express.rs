@@ -47,7 +47,7 @@ impl<'g> Inbound<'g> {
             return None;
         };
         let simple = !esp.is_async() && !sa.is_linux() && sa.fixed.nat_kind == natt_type::NONE;
-        if !simple || sa.is_inner() {
+        if !simple || sa.is_inner() || sa.spreads() {
             return None;
         }
         let tunnel = sa.next.read(self.guard)?;

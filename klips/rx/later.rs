@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Received packets that an asynchronous cipher has.
+//! Received packets that an asynchronous cipher has, or another processor.
 //!
 //! A packet that waits is admitted, but nothing of it is believed: when the cipher comes back, the ICV is judged and the
 //! sequence number checked again and recorded, as if there had been no wait.
@@ -25,25 +25,42 @@ use kernel::{
 };
 
 /// Goes on with a packet that was decrypted.
-struct Opening {
+pub(super) struct Opening {
     lease: Lease,
     frame: Frame,
     at: Progress,
     path: Path,
 }
 
-impl Resume for Opening {
-    fn resume(self, packet: Packet, result: Result) {
-        let guard = rcu::read_lock();
-        let dev = self.lease.dev();
-        let inbound = Inbound::new(dev, &guard);
-        if let Some(sa) = self.lease.sa() {
-            let (at, path) = (&self.at, self.path);
-            inbound.conclude(
-                sa,
-                inbound.opened(sa, &self.frame, at, path, packet, result),
-            );
+impl Opening {
+    /// The SA.
+    pub(super) fn sa(&self) -> Option<&Arc<Sa>> {
+        self.lease.sa()
+    }
+
+    /// Verifies and decrypts the packet here and now. Bottom halves disabled.
+    pub(super) fn decrypt(&self, packet: &mut Packet) -> Result {
+        match self.sa().map(|sa| &sa.fixed.xform) {
+            Some(Xform::Esp(esp)) => esp.decrypt(packet, &self.frame),
+            _ => Err(EINVAL),
         }
+    }
+
+    /// Takes the packet back, and how it went. Bottom halves disabled.
+    pub(super) fn go_on(&mut self, packet: Packet, result: Result) {
+        let guard = rcu::read_lock();
+        let path = core::mem::take(&mut self.path);
+        let inbound = Inbound::new(self.lease.dev(), &guard);
+        if let Some(sa) = self.lease.sa() {
+            let opened = inbound.opened(sa, &self.frame, &self.at, path, packet, result);
+            inbound.conclude(sa, opened);
+        }
+    }
+}
+
+impl Resume for Opening {
+    fn resume(mut self, packet: Packet, result: Result) {
+        self.go_on(packet, result);
     }
 }
 
@@ -70,6 +87,9 @@ impl<'g> Inbound<'g> {
             at: *at,
             path: path.clone(),
         };
+        if !esp.is_async() {
+            return self.spread(sa, packet, then).map(|()| None);
+        }
         Ok(match esp.submit(Operation::Decrypt, packet, &frame, then) {
             Submitted::Pending => None,
             Submitted::Over(mut packet, result) => {
@@ -95,6 +115,10 @@ impl<'g> Inbound<'g> {
         let opened = finish(esp, sa, frame, at, &mut packet, result);
         let next_header = opened.inspect_err(|why| blame(sa, *why))?;
         self.account(sa, packet.len());
+        if sa.spreads() {
+            // That may be over with the next packet, which may be long in coming.
+            self.weigh(sa);
+        }
         match self.onward(sa, at, &mut path, next_header, packet)? {
             Onward::Delivered(len) => Ok(Some(len)),
             Onward::Nested(inner, packet) => {

@@ -6,6 +6,7 @@
 //! are replaced under RCU by the control path, which is serialised by the namespace's mutex.
 
 mod faults;
+mod spread;
 mod traffic;
 
 use crate::{
@@ -31,6 +32,7 @@ use klips_core::{
     said::Said,
     text::NatEncap,
 };
+pub(crate) use spread::Spread;
 pub(crate) use traffic::{Hot, Idents, Numbers};
 
 /// An identity as it was given over PF_KEY.
@@ -149,6 +151,8 @@ struct Moving {
     hot: BhLock<Hot>,
     /// The highest sequence number received; a larger one is new for sure.
     newest: AtomicU64,
+    /// Whether other processors decrypt its packets.
+    spread: Spread,
     /// The IV used last, for the listing; before the first packet, a random one.
     iv: [AtomicU64; 2],
 }
@@ -171,6 +175,7 @@ impl Sa {
         let moving = pin_init!(Moving {
             hot <- BhLock::new(hot),
             newest: AtomicU64::new(0),
+            spread: Spread::default(),
             iv: halves(&iv).map(AtomicU64::new),
         });
         let (state, flags) = (blueprint.state.number(), blueprint.flags);

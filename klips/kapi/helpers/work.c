@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/bottom_half.h>
+#include <linux/math64.h>
 #include <linux/timekeeping.h>
 
 void klips_init_delayed_work(struct delayed_work *work, work_func_t fn)
@@ -36,6 +37,11 @@ void klips_local_bh_enable(void)
 u64 klips_wall_secs(void)
 {
 	return ktime_get_real_seconds();
+}
+
+u64 klips_uptime_millis(void)
+{
+	return div_u64(ktime_get_coarse_boottime_ns(), NSEC_PER_MSEC);
 }
 
 u64 klips_uptime_secs(void)

@@ -6,7 +6,9 @@ use super::{Limit, Sa};
 use crate::{error::Discard, kapi::time, xform::Xform};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
-use klips_core::sa::{life::LARVAL_SECONDS, Expiry, Lifetimes, Replay, ReplayError, State, Used};
+use klips_core::sa::{
+    life::LARVAL_SECONDS, Expiry, Gauge, Lifetimes, Replay, ReplayError, State, Used,
+};
 
 /// What packets change.
 pub(crate) struct Hot {
@@ -20,6 +22,8 @@ pub(crate) struct Hot {
     handed_over: bool,
     /// Set aside for outer packets that go the short way.
     idents: Idents,
+    /// How fast packets come, while that matters.
+    gauge: Gauge,
 }
 
 /// Identifications of IPv4 packets.
@@ -59,7 +63,13 @@ impl Hot {
             soft_reported: false,
             handed_over: false,
             idents: Idents::default(),
+            gauge: Gauge::default(),
         })
+    }
+
+    /// How many packets there were in a second, lately; `now` in milliseconds of uptime. `None`: too soon to say.
+    pub(super) fn rate(&mut self, now: u64) -> Option<u64> {
+        self.gauge.measure(self.used.packets, now)
     }
 }
 

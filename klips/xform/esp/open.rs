@@ -54,6 +54,12 @@ impl Esp {
         self.opened(sa, packet, view, &frame, result, authentic)
     }
 
+    /// Verifies and decrypts what [`Esp::enclose`] said; not if the cipher is asynchronous (`EINVAL`).
+    pub(crate) fn decrypt(&self, packet: &mut Packet, frame: &Frame) -> Result {
+        let (assoc, text, mut iv) = (frame.span.assoc, frame.span.text, frame.iv);
+        self.aead.decrypt(frame.bytes(packet), assoc, text, &mut iv)
+    }
+
     /// Verifies and decrypts an ESP packet behind `header_len` bytes of IP header, to the end of which all of it stays where
     /// it is. Returns the trailer, if that is good.
     pub(crate) fn unseal(
