@@ -78,7 +78,7 @@ struct Klips {
     _links: dev::Registration<device::IpsecDev>,
     _notifier: notifier::Registration<Follower>,
     _namespaces: netns::Registration<Instance>,
-    _spreading: spread::Registration,
+    _spreading: spread::Registration<rx::Spread>,
 }
 
 /// Module parameters, checked.

@@ -17,6 +17,7 @@ mod spread;
 
 pub(crate) use entry::{Ah, Esp};
 pub(crate) use policy::inward;
+pub(crate) use spread::Spread;
 
 use crate::{
     device::IpsecDev,

@@ -174,6 +174,11 @@ void klips_sock_set_family(struct sock *sk, u16 family);
 /* spreading */
 bool klips_has_padata(void);
 bool klips_has_processors(void);
+unsigned int klips_processors_possible(void);
+unsigned int klips_processor(void);
+void klips_init_work(struct work_struct *work, work_func_t fn);
+void klips_queue_bh(struct work_struct *work);
+void klips_flush_work(struct work_struct *work);
 struct padata_instance *klips_padata_alloc(const char *name);
 void klips_padata_free(struct padata_instance *instance);
 struct padata_shell *klips_padata_alloc_shell(struct padata_instance *instance);

@@ -11,7 +11,7 @@ use crate::{
     error::Discard,
     kapi::{
         net::skbuff::Packet,
-        spread::{give_away, Job},
+        spread::{Job, Place},
     },
     sadb::sa::Sa,
     xform::{esp::Esp, Xform},
@@ -31,13 +31,19 @@ pub(super) fn of(sa: &Sa) -> Option<&Esp> {
 }
 
 /// A packet on its way.
-struct Spread {
+pub(crate) struct Spread {
     opening: Opening,
     packet: Packet,
     result: Result,
 }
 
+static PLACE: Place<Spread> = Place::new();
+
 impl Job for Spread {
+    fn place() -> &'static Place<Self> {
+        &PLACE
+    }
+
     fn work(&mut self) {
         self.result = self.opening.decrypt(&mut self.packet);
     }
@@ -60,9 +66,9 @@ impl Inbound<'_> {
         let job = Spread {
             opening,
             packet,
-            result: Err(EINVAL),
+            result: Err(EBUSY),
         };
-        let given = give_away(job, self.guard);
+        let given = PLACE.give_away(job, self.guard);
         given.map(|()| self.ns.spread.add()).map_err(|(_, why)| {
             sa.leave_spread();
             match why {
@@ -84,6 +90,6 @@ impl Inbound<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn weigh(&self, sa: &Sa) {
-        sa.weigh(self.ns.sysctl.spread_rate());
+        sa.weigh(self.ns.sysctl.spread_rate(), || PLACE.is_useful());
     }
 }

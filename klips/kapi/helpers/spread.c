@@ -3,10 +3,37 @@
 #include <linux/cpumask.h>
 #include <linux/padata.h>
 #include <linux/smp.h>
+#include <linux/workqueue.h>
 
 bool klips_has_padata(void)
 {
 	return IS_ENABLED(CONFIG_PADATA);
+}
+
+unsigned int klips_processors_possible(void)
+{
+	return nr_cpu_ids;
+}
+
+unsigned int klips_processor(void)
+{
+	return raw_smp_processor_id();
+}
+
+void klips_init_work(struct work_struct *work, work_func_t fn)
+{
+	INIT_WORK(work, fn);
+}
+
+/* It runs on this CPU once that is done with what it has received. */
+void klips_queue_bh(struct work_struct *work)
+{
+	queue_work(system_bh_wq, work);
+}
+
+void klips_flush_work(struct work_struct *work)
+{
+	flush_work(work);
 }
 
 bool klips_has_processors(void)

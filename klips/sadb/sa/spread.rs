@@ -3,7 +3,7 @@
 //! Whether packets of an SA are decrypted by other processors than those that receive them.
 
 use super::Sa;
-use crate::kapi::{spread, time};
+use crate::kapi::time;
 use core::sync::atomic::{AtomicU32, Ordering};
 use klips_core::sa::is_to_spread;
 
@@ -46,8 +46,8 @@ impl Sa {
     }
 
     /// Looks how fast packets come, and decides how the next ones go; `threshold` in packets per second, 0: none is spread.
-    /// Softirq.
-    pub(crate) fn weigh(&self, threshold: u64) {
+    /// `is_useful` says whether there is anybody to spread them to. Softirq.
+    pub(crate) fn weigh(&self, threshold: u64, is_useful: impl FnOnce() -> bool) {
         let spread = &self.moving.spread.0;
         let already = spread.load(Ordering::Relaxed) & WANTED != 0;
         if threshold == 0 && !already {
@@ -57,7 +57,7 @@ impl Sa {
         let rate = self.hot(|hot| hot.rate(now));
         let wanted = rate.map(|rate| is_to_spread(already, rate, threshold));
         match wanted {
-            Some(true) if !already && spread::is_possible() => {
+            Some(true) if !already && is_useful() => {
                 spread.fetch_or(WANTED, Ordering::Relaxed);
             }
             Some(false) if already => {

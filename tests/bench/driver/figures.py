@@ -3,8 +3,8 @@
 
 import dataclasses
 
-from driver.plan import (AGAINST, ALONE, BEST, EROUTES, OURS, PLAIN, REFERENCE, SIZES, STRANGERS, TOGETHER, WIREGUARD,
-                         Window)
+from driver.plan import (AGAINST, ALONE, BEST, EROUTES, IN_BURSTS_ALONE, OURS, PLAIN, REFERENCE, SIZES, STRANGERS, TOGETHER,
+                         WIREGUARD, Window)
 
 
 class Figures:
@@ -98,7 +98,8 @@ class Figures:
 
     def scaling(self, method, size, case, name):
         """By how much faster packets arrive than with one processor."""
-        windows = (Window(method, kind, size, variant) for variant, kind in (case, ALONE))
+        alone = IN_BURSTS_ALONE if case[1] == IN_BURSTS_ALONE[1] else ALONE
+        windows = (Window(method, kind, size, variant) for variant, kind in (case, alone))
         return by(*(self.pace(window, name) for window in windows))
 
 

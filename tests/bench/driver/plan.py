@@ -12,9 +12,11 @@ QUICK_METHODS = (PLAIN, REFERENCE, BEST, WIREGUARD, OURS)
 SIZES = (64, 1400)
 EROUTES = (1, 1000, 100_000)
 SAS, TUNNELS = 100_000, 10_000
-# Processors that are there, how many of them send, and whether one way or against each other.
 # What strangers send to a gateway: for no SA, with a wrong ICV, and once more.
 STRANGERS = ("unknown", "forged", "replayed")
+# Processors that are there, how many of them send, and whether one way or against each other; SPREAD is IN_BURSTS with
+# net.ipsec.spread_rate set.
+IN_BURSTS_ALONE, IN_BURSTS, SPREAD = ("1x1", "burst"), ("2x1", "burst"), ("2x1 spread", "burst")
 ALONE, HELPED, TOGETHER, AGAINST = ("1x1", "flood"), ("2x1", "flood"), ("2x2", "flood"), ("2x2", "cross")
 # What an eroute of KLIPS is to XFRM: the first kind is measured while it is added, at gwA.
 ENTRIES = {PLAIN: (), REFERENCE: ("xfrm-out", "xfrm-fwd"), OURS: ("klips-eroute",)}
@@ -26,8 +28,8 @@ TCP_KIB, QUICK_TCP_KIB = 8192, 4096
 class Window:
     """What is measured at once. The variant is "", "gro" (the gateways merge what comes by the wire), "encap" (packets
     end before the second gateway has looked at them), "forward" (they end when it has sent them on), "filtered" (the same, past a
-    filter that costs what the one of "encap" does), a number of eroutes, processors and senders as in "2x1", or "shared", which
-    is "2x2" with a look at memory. Of the kind "load" the method is what is put into tables, the size how much of it."""
+    filter that costs what the one of "encap" does), a number of eroutes, processors and senders as in "2x1", the same with
+    " spread", or "shared", which is "2x2" with a look at memory. Of the kind "load" the method is what is put into tables, the size how much of it."""
 
     method: str
     kind: str
@@ -196,17 +198,29 @@ def hostile(methods=(REFERENCE, OURS), count=512):
     return plan
 
 
+def add_senders(plan, method, case, count, turn):
+    """A number of processors, some of which send."""
+    variant, kind = case
+    processors, senders = variant.split()[0].split("x")
+    plan.line(f"processors {processors}")
+    plan.measure([dataclasses.replace(window, round=turn) for window in windows(method, [kind], SIZES, variant)],
+                 f"-c {senders} -n {count // int(senders)}")
+
+
 def parallel(methods=(PLAIN, REFERENCE, WIREGUARD, OURS), count=2048, rounds=3):
     """One processor, and two, with the same SAs; several times, as the host has other things to do as well."""
     plan = Plan()
     for method in methods:
         plan.line(f"method {method}")
         for turn in range(rounds):
-            for variant, kind in (ALONE, HELPED, TOGETHER, AGAINST):
-                processors, senders = variant.split("x")
-                plan.line(f"processors {processors}")
-                plan.measure([dataclasses.replace(window, round=turn) for window in windows(method, [kind], SIZES, variant)],
-                             f"-c {senders} -n {count // int(senders)}")
+            for case in (ALONE, HELPED, TOGETHER, AGAINST):
+                add_senders(plan, method, case, count, turn)
+            if method.startswith("klips"):
+                for case in (IN_BURSTS_ALONE, IN_BURSTS):
+                    add_senders(plan, method, case, count, turn)
+                plan.line("spread 1")
+                add_senders(plan, method, SPREAD, count, turn)
+                plan.line("spread 0")
         for variant, kind in (TOGETHER, AGAINST):
             plan.measure(windows(method, [kind], SIZES[:1], "shared"), f"-l {SHARING} -c 2 -n {count // 4}")
         plan.line("unmethod")

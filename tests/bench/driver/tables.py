@@ -2,7 +2,8 @@
 """Tables of figures, in Markdown that reads well in a terminal."""
 
 from driver.figures import targets
-from driver.plan import AGAINST, BEST, ENTRIES, EROUTES, HELPED, PLAIN, SIZES, STRANGERS, TOGETHER, WIREGUARD, Window
+from driver.plan import (AGAINST, BEST, ENTRIES, EROUTES, HELPED, IN_BURSTS, PLAIN, SIZES, SPREAD, STRANGERS, TOGETHER,
+                         WIREGUARD, Window)
 
 
 def number(value, digits=0):
@@ -122,7 +123,7 @@ def load_table(figures):
 
 def parallel_table(figures):
     """One processor, and two."""
-    cases = {"one sender": HELPED, "two, one way": TOGETHER, "two, both ways": AGAINST}
+    cases = {"one sender": HELPED, "one, bursts": IN_BURSTS, "one, bursts, spread": SPREAD, "two, one way": TOGETHER, "two, both ways": AGAINST}
     rows = []
     for method in figures.methods():
         for name, case in cases.items():
@@ -135,7 +136,7 @@ def parallel_table(figures):
                         number(figures.scaling(method, size, case, "insn"), 2),
                         number(insn), number(None if lost is None else 100 * lost, 1)]
             shared = figures.per(Window(method, case[1], SIZES[0], "shared"), "shared")
-            rows.append([*row, number(None if case is HELPED else shared, 1)])
+            rows.append([*row, number(shared if case in (TOGETHER, AGAINST) else None, 1)])
     header = [f"{text} {size}" for size in SIZES for text in ("by time", "by insn", "insn", "% lost")] + ["shared 64"]
     return markdown("Two processors and one pair of SAs: packets, by those of one processor", ["method, senders", *header],
                     rows)

@@ -173,6 +173,14 @@ set_up_klips() {
 	klips_gateway gwB "$1" $B $A 1002 1001 $NET_B $ALL_B $NET_A $NET_A
 }
 
+# spread RATE: from which on the gateways spread what they decrypt over processors
+spread() {
+	local gateway
+	for gateway in gwA gwB; do
+		within $gateway sh -c "echo $1 >/proc/sys/net/ipsec/spread_rate"
+	done
+}
+
 take_down_klips() {
 	local gateway
 	for gateway in gwA gwB; do

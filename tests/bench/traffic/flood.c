@@ -3,20 +3,27 @@
 #define _GNU_SOURCE
 #include "traffic.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT	103
+#endif
+
 #define PORT	7100
+#define BURST	32	/* packets that the stack cuts one large one into */
 #define CPUS	8
 #define WARM_UP	64	/* packets, three times */
 
 struct flow {
 	struct pair pair;
 	uint8_t *payloads;
-	int cpu, count, waits;
+	int cpu, count, waits, burst;
 	pthread_barrier_t *start;
 	struct tally tally;
 };
@@ -40,9 +47,9 @@ static void *send_flow(void *data)
 	pin(flow->cpu);
 	pthread_barrier_wait(flow->start);
 	before = nanoseconds();
-	for (n = 0; n < flow->count; n++) {
+	for (n = 0; n < flow->count; n += flow->burst) {
 		mark_packet();
-		send(flow->pair.source, flow->payloads + n * flow->pair.size, flow->pair.size, 0);
+		send(flow->pair.source, flow->payloads + n * flow->pair.size, flow->burst * flow->pair.size, 0);
 	}
 	flow->tally.ns = nanoseconds() - before;
 	return NULL;
@@ -69,18 +76,21 @@ static void warm_up(struct flow *flow)
 static void prepare(struct flow *flow, int cpu, const struct window *window, const struct options *options)
 {
 	bool back = !strcmp(window->kind, "cross") && cpu % 2;
-	int n;
+	int n, segment = window->size - HEADERS;
 
 	flow->cpu = cpu;
 	flow->count = options->count;
+	flow->burst = strcmp(window->kind, "burst") ? 1 : BURST;
 	pair_open(&flow->pair, back ? SIDE_B : SIDE_A, back ? SIDE_A : SIDE_B, back ? HOST_A : HOST_B, PORT + cpu,
-		  window->size - HEADERS);
+		  segment);
 	flow->payloads = malloc(flow->count * flow->pair.size);
 	if (!flow->payloads)
 		die("malloc");
 	for (n = 0; n < flow->count; n++)
 		pair_fill(&flow->pair, flow->payloads + n * flow->pair.size, n);
 	warm_up(flow);
+	if (flow->burst > 1 && setsockopt(flow->pair.source, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)))
+		die("UDP_SEGMENT");
 }
 
 void flood_window(const struct window *window, const struct options *options)

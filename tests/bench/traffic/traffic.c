@@ -4,8 +4,8 @@
  *
  *	traffic [-n PACKETS] [-f FLOWS] [-c CPUS] [-l LEVEL] [-x] NUMBER:KIND:SIZE...
  *
- * KIND is single, batch (sendmmsg), gso (UDP_SEGMENT), spread (over FLOWS destinations), flood or cross (CPUS processors
- * at a time, all one way or against each other), tcp (SIZE in KiB); unknown, forged or replayed, each followed by a packet
+ * KIND is single, batch (sendmmsg), gso (UDP_SEGMENT), spread (over FLOWS destinations), flood, burst or cross (CPUS
+ * processors at a time, all one way, the same with UDP_SEGMENT, or against each other), tcp (SIZE in KiB); unknown, forged or replayed, each followed by a packet
  * of a stranger, of that kind. -x: nothing arrives. One line for each window.
  */
 #define _GNU_SOURCE
@@ -28,7 +28,7 @@ static void run(char *text, const struct options *options)
 	window.kind = kind;
 	if (!strcmp(kind, "tcp"))
 		tcp_window(&window);
-	else if (!strcmp(kind, "flood") || !strcmp(kind, "cross"))
+	else if (!strcmp(kind, "flood") || !strcmp(kind, "burst") || !strcmp(kind, "cross"))
 		flood_window(&window, options);
 	else if (!strcmp(kind, "unknown") || !strcmp(kind, "forged") || !strcmp(kind, "replayed"))
 		hostile_window(&window, options);
