@@ -175,11 +175,17 @@ impl<J: Job> Corner<J> {
         )
     }
 
-    /// Puts `job` to the others, which go when the CPU is done with what came in, or there are enough. `false`: no memory.
+    /// Puts `job` to the others, which go when the CPU is done with what came in, or there are enough. `Err` hands it back: there
+    /// is no memory.
     fn put(&self, job: KBox<J>, engine: *const Engine) -> core::result::Result<(), KBox<J>> {
+        // Not under the lock. The corner is this CPU's, where nothing comes in between.
+        let fresh = match self.chunk.with(|slot| slot.is_some()) {
+            true => None,
+            false => Chunk::new(engine).ok(),
+        };
         let (full, first) = self.chunk.with(|slot| {
             if slot.is_none() {
-                *slot = Chunk::new(engine).ok();
+                *slot = fresh;
             }
             let Some(chunk) = slot else {
                 return Err(job);

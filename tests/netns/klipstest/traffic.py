@@ -12,7 +12,7 @@ import time
 from .packet import checksum
 from .tap import SLOWER, Failure, after, fewer
 
-IP_MTU_DISCOVER = 10
+IP_MTU_DISCOVER, RCVBUFFORCE = 10, 33
 # struct linger: close() resets the connection at once.
 AT_ONCE = struct.pack("ii", 1, 0)
 PMTUDISC_DONT, PMTUDISC_WANT = 0, 1
@@ -30,6 +30,8 @@ class Pinger:
         self._name = ns.name
         with ns:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        # It gets the replies to all who ask from here, of which there may be a flood.
+        self._socket.setsockopt(socket.SOL_SOCKET, RCVBUFFORCE, 16 << 20)
         self._socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_WANT if df else PMTUDISC_DONT)
         self._ident = os.urandom(2)
         self._sequence = 0
