@@ -57,8 +57,14 @@ struct padata_shell *klips_padata_alloc_shell(struct padata_instance *instance)
 	return padata_alloc_shell(instance);
 }
 
+/*
+ * Of a shell that nothing is under way in. A worker may still be on its way out of the last of it, or be queued once more, for
+ * nothing: its queue goes with the shell.
+ */
 void klips_padata_free_shell(struct padata_shell *shell)
 {
+	flush_workqueue(shell->pinst->parallel_wq);
+	flush_workqueue(shell->pinst->serial_wq);
 	padata_free_shell(shell);
 }
 
