@@ -196,7 +196,7 @@ impl<'g> Inbound<'g> {
                     None => return Ok(None),
                     Some((back, opened)) => {
                         packet = back;
-                        opened.inspect(|_| self.account(sa, packet.len()))
+                        opened
                     }
                 },
             }

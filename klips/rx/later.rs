@@ -93,7 +93,7 @@ impl<'g> Inbound<'g> {
         Ok(match esp.submit(Operation::Decrypt, packet, &frame, then) {
             Submitted::Pending => None,
             Submitted::Over(mut packet, result) => {
-                let opened = finish(esp, sa, &frame, at, &mut packet, result);
+                let opened = self.settle(esp, sa, &frame, at, &mut packet, result);
                 Some((packet, opened))
             }
         })
@@ -112,9 +112,8 @@ impl<'g> Inbound<'g> {
         let Xform::Esp(esp) = &sa.fixed.xform else {
             return Err(Discard::RxSaNotMature);
         };
-        let opened = finish(esp, sa, frame, at, &mut packet, result);
+        let opened = self.settle(esp, sa, frame, at, &mut packet, result);
         let next_header = opened.inspect_err(|why| blame(sa, *why))?;
-        self.account(sa, packet.len());
         if sa.spreads() {
             // That may be over with the next packet, which may be long in coming.
             self.weigh(sa);
@@ -126,18 +125,19 @@ impl<'g> Inbound<'g> {
             }
         }
     }
-}
 
-/// Judges what the cipher says. Returns the protocol of what was inside.
-fn finish(
-    esp: &Esp,
-    sa: &Sa,
-    frame: &Frame,
-    at: &Progress,
-    packet: &mut Packet,
-    result: Result,
-) -> Result<u8, Discard> {
-    let commit = |_| at.seq.map_or(Ok(()), |seq| sa.commit_receive(seq));
-    let opened = esp.opened(sa, packet, &at.view, frame, result, commit)?;
-    Ok(note_padding(sa, &opened))
+    /// Judges what the cipher says, and accounts for the packet. Returns the protocol of what was inside.
+    fn settle(
+        &self,
+        esp: &Esp,
+        sa: &Arc<Sa>,
+        frame: &Frame,
+        at: &Progress,
+        packet: &mut Packet,
+        result: Result,
+    ) -> Result<u8, Discard> {
+        let commit = |len| self.commit(sa, at, len);
+        let opened = esp.opened(sa, packet, &at.view, frame, result, commit)?;
+        Ok(note_padding(sa, &opened))
+    }
 }

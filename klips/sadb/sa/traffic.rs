@@ -259,7 +259,11 @@ impl Sa {
         now: u64,
     ) -> (core::result::Result<(), Discard>, Option<Limit>) {
         let (result, limit) = self.hot(|hot| match self.check(hot, now) {
-            Expiry::Hard(_) => (Err(Discard::RxExpired), Some(Limit::Hard)),
+            // Of many that were under way, one tells.
+            Expiry::Hard(_) => (
+                Err(Discard::RxExpired),
+                self.carries_traffic().then_some(Limit::Hard),
+            ),
             expiry => match self.record(hot, seq) {
                 Ok(()) => {
                     hot.used.count(len, now);
