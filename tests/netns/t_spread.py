@@ -252,6 +252,23 @@ with case("what is replayed or changed is counted as ever, each once, and harms 
     streams.finish(rx_replayed=20, rx_icv_failed=len(places))
 
 
+with case("a limit of packets ends an SA with the same packet as ever, however many are under way"):
+    limit = EACH // 2
+    pair = sa_pair(GCM)
+    for gateway, words in ((far, ()), (near, ("--life", f"hard-packets={limit}"))):
+        gateway.clear()
+        gateway.install(pair, "--replay_window", "4096", *words)
+    threshold(LOW)
+    streams = Streams(processors[:1], 2 * EACH)
+    until(lambda: not streams.run, "all are sent", 60)
+    until(lambda: f"esp{pair[0].spi:#x}@{B}" not in gw.read("/proc/net/ipsec_spi"), "the SA is gone", 10)
+    time.sleep(0.1)
+    check(streams.spread > limit // 10, f"{streams.spread} packets were spread")
+    # Exceeded is more than the limit, and it is looked at before a packet is counted.
+    equal(sum(map(len, received().values())), limit + 1, "packets that arrived")
+    install(GCM)
+
+
 def load():
     """Floods in both directions, which are spread."""
     before = spread()
