@@ -72,8 +72,9 @@ fn take(ns: &Instance, sa: &Arc<Sa>, skb: Skb, carrier: Carrier, guard: &Guard) 
                 .device()
                 .zip(routes)
                 .map(|(port, routes)| arrival(port, routes));
-            let inbound = Inbound::new(dev, guard);
-            if inbound.take(sa, skb, carrier) && carrier == Carrier::Ip {
+            let by = by.filter(|_| carrier == Carrier::Ip);
+            let inbound = Inbound::new(dev, guard).arriving(by);
+            if inbound.take(sa, skb, carrier) {
                 by.inspect(|by| sa.arrived(*by));
             }
         }
@@ -112,6 +113,8 @@ struct Inbound<'g> {
     guard: &'g Guard,
     /// Seconds of uptime.
     now: u64,
+    /// How IPv4 brought it, if it did ([`early::arrival`]).
+    by: Option<u64>,
 }
 
 impl<'g> Inbound<'g> {
@@ -121,7 +124,13 @@ impl<'g> Inbound<'g> {
             dev,
             guard,
             now: time::uptime_secs(),
+            by: None,
         }
+    }
+
+    /// The same for a packet that IPv4 brought.
+    fn arriving(self, by: Option<u64>) -> Self {
+        Self { by, ..self }
     }
 
     /// Takes a packet that came by `sa`. Whether it was good, as far as is known yet.

@@ -19,6 +19,9 @@ use kernel::{prelude::*, sync::rcu::Guard, types::Opaque};
 /// The most pieces of work in a chunk.
 const CHUNK: usize = 16;
 
+/// The most that may be under way. Some CPUs may exceed it by one each.
+const MOST: usize = 4096;
+
 /// A piece of work.
 pub(crate) trait Job: Sized + Send + 'static {
     /// Where those of this kind are given away.
@@ -271,12 +274,15 @@ impl<J: Job> Place<J> {
 
     /// Has `job` done by some processor, this one included. Softirq, or process context with bottom halves disabled.
     ///
-    /// `Err` hands the job back: `ENOMEM`; `EBUSY`: nothing can be given away.
+    /// `Err` hands the job back: `ENOMEM`; `EBUSY`: nothing can be given away, or too much is under way.
     pub(crate) fn give_away(&self, job: J, _guard: &Guard) -> core::result::Result<(), (J, Error)> {
         // SAFETY: By the type invariant: the guard is the evidence that no grace period ends meanwhile.
         let Some(spreader) = (unsafe { self.0.load(Ordering::Acquire).as_ref() }) else {
             return Err((job, EBUSY));
         };
+        if spreader.engine.under_way.load(Ordering::Relaxed) >= MOST {
+            return Err((job, EBUSY));
+        }
         let Ok(place) = KBox::<J>::new_uninit(GFP_ATOMIC) else {
             return Err((job, ENOMEM));
         };

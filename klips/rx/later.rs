@@ -30,6 +30,8 @@ pub(super) struct Opening {
     frame: Frame,
     at: Progress,
     path: Path,
+    /// How IPv4 brought the packet, if it did and this is its outermost SA.
+    by: Option<u64>,
 }
 
 impl Opening {
@@ -53,6 +55,9 @@ impl Opening {
         let inbound = Inbound::new(self.lease.dev(), &guard);
         if let Some(sa) = self.lease.sa() {
             let opened = inbound.opened(sa, &self.frame, &self.at, path, packet, result);
+            if matches!(opened, Ok(Some(_))) {
+                self.by.inspect(|by| sa.arrived(*by));
+            }
             inbound.conclude(sa, opened);
         }
     }
@@ -86,6 +91,7 @@ impl<'g> Inbound<'g> {
             frame: frame.clone(),
             at: *at,
             path: path.clone(),
+            by: self.by.filter(|_| at.depth == 0),
         };
         if !esp.is_async() {
             return self.spread(sa, packet, then).map(|()| None);

@@ -4,7 +4,8 @@
 //!
 //! If all packets of an SA come by one processor, that one's time is what they share. From `net.ipsec.spread_rate` packets in a
 //! second on, all processors verify and decrypt them. Whatever they are is judged, recorded and passed on where they came in,
-//! and in that order, so that packets of one flow keep theirs: before, meanwhile and afterwards.
+//! and in that order: of the packets of an SA that one processor receives none overtakes another, be it when this begins or ends.
+//! Those of two SAs may, as when one takes the other's place, and those that two processors receive.
 
 use super::{later::Opening, Inbound};
 use crate::{
