@@ -4,7 +4,7 @@
 import statistics
 
 # More may come than there is room for in somebody's queue; what is lost is told.
-FLOODS = ("flood", "cross")
+FLOODS = ("flood", "burst", "cross")
 
 
 class Damage(Exception):
