@@ -47,10 +47,8 @@ impl Esp {
         high: u32,
         authentic: impl FnOnce(Option<usize>) -> Result<(), Discard>,
     ) -> Result<Opened, Discard> {
-        let mut frame = self.enclose(packet, view, high)?;
-        let (assoc, text) = (frame.span.assoc, frame.span.text);
-        let bytes = frame.bytes(packet);
-        let result = self.aead.decrypt(bytes, assoc, text, &mut frame.iv);
+        let frame = self.enclose(packet, view, high)?;
+        let result = self.decrypt(packet, &frame);
         self.opened(sa, packet, view, &frame, result, authentic)
     }
 
