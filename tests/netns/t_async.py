@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Ciphers that come back later: `pcrypt`, taken because net.ipsec.async_crypto is 1."""
 
-import struct
 import threading
 
 from klipstest import pcrypt, pfkey
 from klipstest.counters import Watch, device
 from klipstest.netns import run, stop
-from klipstest.packet import Sniffer, Wire
+from klipstest.packet import Sniffer, Wire, forgeries
 from klipstest.suites import BY_NAME
 from klipstest.tap import case, check, end, equal, until
 from klipstest.topology import A, B, HOST_A, HOST_B, Klips, Sa, Topology, sa_pair
@@ -140,13 +139,10 @@ with case("what is replayed or changed is counted as ever, each once"):
     until(lambda: sum(watch.rose().values()) >= 20, "they are dropped")
     equal(watch.rose(), {"rx_replayed": 20}, "discarded packets")
     watch = Watch(topology.gwA)
-    for place in range(8, len(packet) - 20, 8):
-        changed = bytearray(packet[20:])
-        changed[place] ^= 1
-        # A number that the window has not seen: only the ICV tells.
-        struct.pack_into("!I", changed, 4, 1000 + place)
-        wire.send(B, A, 50, bytes(changed))
-    count = len(range(8, len(packet) - 20, 8))
+    forged = list(forgeries(packet, 1000))
+    for changed in forged:
+        wire.send(B, A, 50, changed)
+    count = len(forged)
     until(lambda: sum(watch.rose().values()) >= count, "they are dropped")
     equal(watch.rose(), {"rx_icv_failed": count}, "discarded packets")
     ping(topology.hostB, HOST_A)

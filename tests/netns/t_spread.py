@@ -9,10 +9,12 @@ import struct
 import sys
 import time
 
+from klipstest.arena import Arena, Victim
+from klipstest.cells import Cell
 from klipstest.counters import Watch, device
 from klipstest.netns import run, stop
-from klipstest.packet import Sniffer, Wire
-from klipstest.suites import BY_NAME
+from klipstest.packet import Sniffer, Wire, forgeries
+from klipstest.suites import AH_SUITES, BY_NAME
 from klipstest.tap import SLOWER, case, check, end, equal, fewer, note, until
 from klipstest.topology import A, B, HOST_A, HOST_B, Klips, Topology, sa_pair
 from klipstest.traffic import ping, transfer
@@ -236,20 +238,16 @@ with case("what is replayed or changed is counted as ever, each once, and harms 
     ping(topology.hostA, HOST_B)
     packet = on_wire.next(want=lambda p: p[9] == 50 and p[12:16] == socket.inet_aton(A))
     on_wire.close()
-    places = range(8, len(packet) - 20, 8)
+    forged = list(forgeries(packet, 1_000_000))
     threshold(LOW)
     # Beside a stream, by which it is seen that packets are spread, and that it is not disturbed.
     streams = Streams(processors[:1], 4 * EACH)
     until(lambda: streams.spread > 100, "packets are spread")
     for _ in range(20):
         wire.send(A, B, 50, packet[20:])
-    for place in places:
-        changed = bytearray(packet[20:])
-        changed[place] ^= 1
-        # A number that the window has not seen: only the ICV tells.
-        struct.pack_into("!I", changed, 4, 1_000_000 + place)
-        wire.send(A, B, 50, bytes(changed))
-    streams.finish(rx_replayed=20, rx_icv_failed=len(places))
+    for changed in forged:
+        wire.send(A, B, 50, changed)
+    streams.finish(rx_replayed=20, rx_icv_failed=len(forged))
 
 
 with case("a limit of packets ends an SA with the same packet as ever, however many are under way"):
@@ -323,4 +321,17 @@ with case("a namespace goes meanwhile"):
 
 sink.close()
 topology.delete()
+
+CELLS = [Cell(0, "ESP", "tunnel", 4, 4, GCM, udp=True), Cell(1, "ESP", "transport", 4, 4, GCM), Cell(2, "ESP", "tunnel", 6, 6, GCM),
+         Cell(3, "AH+ESP", "tunnel", 6, 6, GCM, AH_SUITES[2]), Cell(4, "IPComp+ESP", "tunnel", 4, 4, BY_NAME["aes128-sha1-96"])]
+
+with case("in UDP, in transport mode, over IPv6, within AH, around IPComp: all are taken"):
+    arena = Arena()
+    arena.a.sysctl("net.ipsec.spread_rate", LOW)
+    for cell in CELLS:
+        victim, before = Victim(arena, cell), spread(arena.a)
+        # Fewer at a time than may be under way.
+        until(lambda: victim.take(300) or spread(arena.a) > before + 100, f"packets of {cell} are spread", 10)
+    arena.close()
+
 end()
